@@ -1,5 +1,10 @@
 /** The mail domain, pure: nothing in here does I/O. */
+export * from "./address.ts";
+export * from "./durations.ts";
 export * from "./envelope.ts";
+export * from "./ids.ts";
 export * from "./outcome.ts";
 export * from "./reply.ts";
+export * from "./retry.ts";
+export * from "./states.ts";
 export * from "./status.ts";

@@ -4,8 +4,18 @@ import type { EnhancedStatusCode } from "./status.ts";
 /** How one delivery attempt ended. Trouble the mail system expects is a value, not an exception. */
 export type Outcome =
   | { readonly kind: "success"; readonly reply: SmtpReply }
-  | { readonly kind: "transient_error"; readonly status: EnhancedStatusCode; readonly reason: string; readonly replyCode?: number }
-  | { readonly kind: "permanent_error"; readonly status: EnhancedStatusCode; readonly reason: string; readonly replyCode?: number }
+  | {
+      readonly kind: "transient_error";
+      readonly status: EnhancedStatusCode;
+      readonly reason: string;
+      readonly replyCode?: number;
+    }
+  | {
+      readonly kind: "permanent_error";
+      readonly status: EnhancedStatusCode;
+      readonly reason: string;
+      readonly replyCode?: number;
+    }
   /** The connection died after the final dot: the next hop may have the message (RFC 1047). */
   | { readonly kind: "in_doubt"; readonly status: EnhancedStatusCode; readonly reason: string };
 
