@@ -1,0 +1,165 @@
+import { Kysely, PostgresDialect } from "kysely";
+import pg from "pg";
+import type { Schema } from "./schema.ts";
+
+/** A connection inside a transaction, or the pool where there is none. */
+export interface Sql {
+  query<R extends object = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<R[]>;
+}
+
+/** Lives as long as a transaction. Whatever it wrote is committed together, or not at all. */
+export interface Tx extends Sql {
+  readonly tx: true;
+}
+
+export interface DatabaseOptions {
+  readonly url: string;
+  /** Connections of this process, 1 to 100. */
+  readonly poolSize: number;
+  /** How long a caller waits for a free connection, ms. */
+  readonly acquireTimeoutMs?: number;
+  /** How long one statement may take, ms. */
+  readonly statementTimeoutMs?: number;
+  /** Called for trouble with idle connections. */
+  readonly onError?: (error: Error) => void;
+}
+
+/**
+ * The pool: everything in here works behind PgBouncer in transaction mode, so nothing depends on a session
+ * (no prepared statements by name, no LISTEN, no session locks; settings are local to a transaction).
+ */
+export interface Database extends Sql, AsyncDisposable {
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Runs `work` bound to one tenant by row-level security: what is another's does not exist. */
+  asTenant<T>(tenantId: string, work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Runs a statement whose results come in binary, so that content does not travel as hex text. */
+  binary<R extends object>(text: string, values: readonly unknown[]): Promise<R[]>;
+  /** Builds queries; run them with `run`, so that they see the transaction they belong to. */
+  readonly build: Kysely<Schema>;
+  /** Statements sent so far, for the bench. */
+  statements(): number;
+}
+
+const { Pool, types } = pg;
+
+const BYTEA = 17;
+const UUID = 2950;
+const int8 = (text: string) => Number(text);
+
+/** int8 as number: our counters and ids stay far below 2^53. */
+const textTypes = {
+  getTypeParser: (oid: number, format?: "text" | "binary") =>
+    oid === 20 && format !== "binary" ? int8 : types.getTypeParser(oid, format as never),
+};
+
+function readUuid(bytes: Buffer): string {
+  const hex = bytes.toString("hex");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+const utf8 = (bytes: Buffer) => bytes.toString("utf8");
+const int8Binary = (bytes: Buffer) => Number(bytes.readBigInt64BE());
+const int4Binary = (bytes: Buffer) => bytes.readInt32BE();
+const int2Binary = (bytes: Buffer) => bytes.readInt16BE();
+const boolBinary = (bytes: Buffer) => bytes[0] === 1;
+/** Microseconds since 2000-01-01. */
+const instantBinary = (bytes: Buffer) => new Date(Number(bytes.readBigInt64BE() / 1000n) + 946_684_800_000);
+
+const binaryParsers = new Map<number, (bytes: Buffer) => unknown>([
+  [16, boolBinary],
+  [BYTEA, (bytes) => bytes],
+  [18, utf8],
+  [20, int8Binary],
+  [21, int2Binary],
+  [23, int4Binary],
+  [25, utf8],
+  [114, utf8],
+  [1043, utf8],
+  [1184, instantBinary],
+  [UUID, readUuid],
+]);
+
+const binaryTypes = {
+  getTypeParser(oid: number) {
+    const parser = binaryParsers.get(oid);
+    if (!parser) throw new Error(`no binary parser for type ${oid}: cast the column to text`);
+    return parser;
+  },
+};
+
+export function openDatabase(options: DatabaseOptions): Database {
+  let statements = 0;
+  const pool = new Pool({
+    connectionString: options.url,
+    max: options.poolSize,
+    connectionTimeoutMillis: options.acquireTimeoutMs ?? 5_000,
+    idleTimeoutMillis: 30_000,
+    query_timeout: (options.statementTimeoutMs ?? 30_000) + 5_000,
+    application_name: "mailfleet",
+    types: textTypes as never,
+  });
+  pool.on("error", (error) => options.onError?.(error));
+  pool.on("connect", (client) => {
+    client.on("error", (error: Error) => options.onError?.(error));
+  });
+
+  const on = (client: pg.Pool | pg.PoolClient): Sql => ({
+    async query<R extends object>(text: string, values: readonly unknown[] = []) {
+      statements++;
+      const result = await client.query<R & pg.QueryResultRow>(text, values as unknown[]);
+      return result.rows as R[];
+    },
+  });
+
+  async function transaction<T>(work: (tx: Tx) => Promise<T>, opening = "begin"): Promise<T> {
+    const client = await pool.connect();
+    let broken: Error | undefined;
+    try {
+      statements++;
+      await client.query(opening);
+      const result = await work({ ...on(client), tx: true });
+      statements++;
+      await client.query("commit");
+      return result;
+    } catch (error) {
+      await client.query("rollback").catch((rollbackError: Error) => {
+        broken = rollbackError;
+      });
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  return {
+    ...on(pool),
+    transaction: (work) => transaction(work),
+    asTenant: (tenantId, work) =>
+      transaction(async (tx) => {
+        await tx.query("select set_config('role', 'mailfleet_api', true), set_config('mailfleet.tenant', $1, true)", [
+          tenantId,
+        ]);
+        return work(tx);
+      }),
+    async binary<R extends object>(text: string, values: readonly unknown[]) {
+      statements++;
+      const query = { text, values: values as unknown[], binary: true, types: binaryTypes as never };
+      const result = await pool.query<R & pg.QueryResultRow>(query as pg.QueryConfig);
+      return result.rows as R[];
+    },
+    build: new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) }),
+    statements: () => statements,
+    async [Symbol.asyncDispose]() {
+      await pool.end();
+    },
+  };
+}
+
+/** Runs a query built with `database.build` on the given connection. */
+export async function run<R extends object>(
+  sql: Sql,
+  query: { compile(): { sql: string; parameters: readonly unknown[] } },
+): Promise<R[]> {
+  const compiled = query.compile();
+  return sql.query<R>(compiled.sql, compiled.parameters);
+}
