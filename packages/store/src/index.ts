@@ -1,4 +1,7 @@
 /** SQL truth: migrations, accept(), the queue and its statements, and one module per aggregate. PostgreSQL only. */
+
+export * from "./accept.ts";
+export * from "./acceptor.ts";
 export * from "./database.ts";
 export * from "./migrate.ts";
 export * from "./submission.ts";

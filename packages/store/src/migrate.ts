@@ -32,7 +32,10 @@ async function readMigrations() {
   const names = (await readdir(folder)).filter((name) => name.endsWith(".sql")).sort();
   const entries = names.map(async (name) => {
     const text = await readFile(new URL(name, folder), "utf8");
-    return [name.replace(/\.sql$/, ""), { up: async (db: Kysely<never>) => void (await sql.raw(text).execute(db)) }] as const;
+    return [
+      name.replace(/\.sql$/, ""),
+      { up: async (db: Kysely<never>) => void (await sql.raw(text).execute(db)) },
+    ] as const;
   });
   return Object.fromEntries(await Promise.all(entries));
 }
