@@ -1,0 +1,60 @@
+import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { type DeliveryEvents, deliveryEvents } from "./delivery-events.ts";
+import { type EdgeEvents, edgeEvents } from "./edge-events.ts";
+import { type FleetEvents, fleetEvents } from "./fleet-events.ts";
+import { type Log, type LogOptions, openLog } from "./log.ts";
+import { defineMetrics } from "./metrics.ts";
+
+export interface TelemetryOptions extends LogOptions {
+  /** Goes into `mailfleet_build_info`. */
+  readonly version?: string;
+  /** Tenants that have a label of their own; the rest is "other". */
+  readonly maxTenantLabels?: number;
+  /** Accounts, over all tenants, that have a label of their own; the rest is "other". */
+  readonly maxAccountLabels?: number;
+  /** Whether memory, CPU, event loop and garbage collection of the process are measured; true by default. */
+  readonly processMetrics?: boolean;
+}
+
+/** One function per thing that happens: it writes the log line and counts the metric together. */
+export interface Telemetry extends DeliveryEvents, FleetEvents, EdgeEvents, AsyncDisposable {
+  /** For what is no event of the mail's: starting, stopping, trouble. */
+  readonly log: Log;
+  readonly metricsContentType: string;
+  /** All metrics in Prometheus' text format. */
+  metrics(): Promise<string>;
+  /** The same metrics, with lines that name another app: for several apps in one process. */
+  forApp(app: string): Telemetry;
+}
+
+/** Opens the log and the metrics of a process. `app` is on every line, as `app`. */
+export function openTelemetry(app: string, options: TelemetryOptions): Telemetry {
+  const { version = "0.0.0", maxTenantLabels = 200, maxAccountLabels = 500, processMetrics = true } = options;
+  const root = openLog(options);
+  const registry = new Registry();
+  const metrics = defineMetrics(registry, { maxTenants: maxTenantLabels, maxAccounts: maxAccountLabels });
+  if (processMetrics) collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: "mailfleet_build_info",
+    help: "Always 1; the labels say what runs.",
+    labelNames: ["app", "version", "node"],
+    registers: [registry],
+  }).set({ app, version, node: process.version }, 1);
+
+  const forApp = (name: string): Telemetry => {
+    const log = root.child({ app: name });
+    return {
+      ...deliveryEvents(log, metrics),
+      ...fleetEvents(log, metrics),
+      ...edgeEvents(log, metrics),
+      log,
+      metricsContentType: registry.contentType,
+      metrics: () => registry.metrics(),
+      forApp,
+      [Symbol.asyncDispose]: async () => {
+        root.flush();
+      },
+    };
+  };
+  return forApp(app);
+}
