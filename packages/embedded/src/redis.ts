@@ -14,6 +14,8 @@ export interface PrivateRedisOptions {
   readonly dataDir: string;
   /** A fixed port on 127.0.0.1; left out or 0, a free one is chosen once and kept. */
   readonly port?: number;
+  /** A fixed password of base64url characters; left out, a new one is drawn at every start. */
+  readonly password?: string;
   /** The program; `redis-server` on the PATH where left out. */
   readonly binary?: string;
   /** Stops the server when this process dies, however it dies. By default it stays, for the next start to adopt. */
@@ -85,10 +87,10 @@ async function startLocked(home: string, lock: FolderLock, options: PrivateRedis
 }
 
 /** The server that the record tells of, if it lives and knows our password; one that does not answer is stopped. */
-async function adopt(record: string, { port }: PrivateRedisOptions): Promise<Running | undefined> {
+async function adopt(record: string, { port, password }: PrivateRedisOptions): Promise<Running | undefined> {
   const running = await readRecord(record);
   if (!running || !(await isStill(running))) return undefined;
-  const fits = !port || port === running.port;
+  const fits = (!port || port === running.port) && (!password || password === running.password);
   if (fits && (await askRedis(running.port, running.password, "PING")) === "+PONG") return running;
   await stopServer(running);
   return undefined;
@@ -109,7 +111,7 @@ async function startOnFreePort(home: string, record: string, options: PrivateRed
 }
 
 async function start(home: string, record: string, port: number, options: PrivateRedisOptions): Promise<Running> {
-  const password = randomBytes(24).toString("base64url");
+  const password = options.password ?? randomBytes(24).toString("base64url");
   const logFile = path.join(home, "redis.log");
   const log = await open(logFile, "w", 0o600);
 
