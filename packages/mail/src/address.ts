@@ -39,7 +39,8 @@ const asciiControl = /[\u0000-\u001f\u007f]/;
 const forbiddenUnicode = /[\p{Cc}\p{Cs}\p{Zs}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/u;
 const asciiDotString = /^[\w!#$%&'*+\-/=?^`{|}~]+(?:\.[\w!#$%&'*+\-/=?^`{|}~]+)*$/;
 const dotString = /^[\w!#$%&'*+\-/=?^`{|}~\u0080-\u{10ffff}]+(?:\.[\w!#$%&'*+\-/=?^`{|}~\u0080-\u{10ffff}]+)*$/u;
-const quotedString = /^"(?:[^"\\]|\\[\x20-\x7e])*"$/u;
+// Angle brackets are legal in quotes, and the surest way to have two programs read one line differently.
+const quotedString = /^"(?:[^"\\<>]|\\[\x20-\x3b\x3d\x3f-\x7e])*"$/u;
 const ldhDomain = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
 const ipv4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
 

@@ -1,13 +1,27 @@
 /** The mail domain, pure: nothing in here does I/O. */
 export * from "./address.ts";
 export * from "./backoff.ts";
+export * from "./compose.ts";
+export { type ComposedMessage, composeMessage, type MessageStamp, makeMessageId } from "./compose.ts";
 export * from "./decide.ts";
+export * from "./dsn.ts";
 export * from "./durations.ts";
 export * from "./ending.ts";
 export * from "./envelope.ts";
+export * from "./envelope-flags.ts";
+export { formatDate, type HeaderField } from "./field.ts";
 export * from "./ids.ts";
 export * from "./mailbox.ts";
+export {
+  type AttachmentInput,
+  composeLimits,
+  type FieldProblem,
+  type MailboxInput,
+  type MessageFields,
+} from "./message-fields.ts";
+export * from "./message-header.ts";
 export * from "./outcome.ts";
+export * from "./received.ts";
 export * from "./reply.ts";
 export * from "./retry.ts";
 export * from "./states.ts";
