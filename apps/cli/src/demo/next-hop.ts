@@ -1,0 +1,115 @@
+import { listen } from "@mailfleet/service";
+import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from "smtp-server";
+import type { LetterBox } from "./letter-box.ts";
+import { createGrudge, temperOf } from "./temper.ts";
+
+/** The SMTP server that the demo account sends to. Everything it takes goes into a letter box. */
+export interface DemoNextHop extends AsyncDisposable {
+  readonly host: "127.0.0.1";
+  readonly port: number;
+}
+
+const maxMessageBytes = 32 * 1024 * 1024;
+const maxClients = 100;
+const slowMs = 5_000;
+const closeTimeoutMs = 1_000;
+
+class SmtpRefusal extends Error {
+  readonly responseCode: number;
+
+  constructor(responseCode: number, text: string) {
+    super(text);
+    this.responseCode = responseCode;
+  }
+}
+
+/** Listens on loopback only, on a free port unless one is given: it takes mail from whoever can reach it. */
+export async function startDemoNextHop(
+  box: LetterBox,
+  { port = 0 }: { readonly port?: number } = {},
+): Promise<DemoNextHop> {
+  const putsOff = createGrudge(2);
+  const drops = createGrudge(1);
+  const slowOnes = new Set<NodeJS.Timeout>();
+
+  const server = new SMTPServer({
+    banner: "demo next hop",
+    disabledCommands: ["AUTH", "STARTTLS"],
+    disableReverseLookup: true,
+    hideENHANCEDSTATUSCODES: false,
+    size: maxMessageBytes,
+    maxClients,
+    closeTimeout: closeTimeoutMs,
+    onRcptTo({ address }, session, callback) {
+      const sender = reversePathOf(session);
+      switch (temperOf(address)) {
+        case "fail":
+          return callback(new SmtpRefusal(550, "5.1.1 nobody of that name lives here"));
+        case "later":
+          return putsOff(`${sender} ${address}`) ? callback(new SmtpRefusal(451, "4.7.1 come back later")) : callback();
+        default:
+          return callback();
+      }
+    },
+    onData(stream, session, callback) {
+      const recipients = session.envelope.rcptTo.map(({ address }) => address);
+      const take = (content: Buffer) => {
+        const reversePath = reversePathOf(session);
+        const message = box.keep({ reversePath, recipients, content });
+        const dropped = recipients.find((recipient) => temperOf(recipient) === "drop");
+        if (dropped && drops(`${reversePath} ${dropped}`)) return hangUp(server, session);
+        callback(null, `2.0.0 kept as message ${message.number}`);
+      };
+      collect(stream).then((content) => {
+        if (stream.sizeExceeded || !content) return callback(new SmtpRefusal(552, "5.3.4 message too big"));
+        if (!recipients.some((recipient) => temperOf(recipient) === "slow")) return take(content);
+        const timer = setTimeout(() => {
+          slowOnes.delete(timer);
+          take(content);
+        }, slowMs);
+        slowOnes.add(timer);
+      }, callback);
+    },
+  });
+  server.on("error", () => {}); // Trouble with one client; it has seen it, and nobody else need to.
+
+  // A server of node:net, which listens and fails as one of node:http does.
+  const taken = await listen(
+    server.server as unknown as Parameters<typeof listen>[0],
+    "127.0.0.1",
+    port,
+    "the demo next hop's port",
+  );
+  return {
+    host: "127.0.0.1",
+    port: taken,
+    [Symbol.asyncDispose]: async () => {
+      for (const timer of slowOnes) clearTimeout(timer);
+      const closed = Promise.withResolvers<void>();
+      server.close(() => closed.resolve());
+      await closed.promise;
+    },
+  };
+}
+
+const reversePathOf = (session: SMTPServerSession): string =>
+  session.envelope.mailFrom ? session.envelope.mailFrom.address : "";
+
+/** Resolves with nothing when the message is larger than the limit; the rest of it is read and forgotten. */
+async function collect(stream: SMTPServerDataStream): Promise<Buffer | undefined> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of stream as AsyncIterable<Buffer>) {
+    bytes += piece.length;
+    if (bytes <= maxMessageBytes) pieces.push(piece);
+    else pieces.length = 0;
+  }
+  return bytes <= maxMessageBytes ? Buffer.concat(pieces) : undefined;
+}
+
+/** Destroys the client's connection: the library has no reply for "none at all". */
+function hangUp(server: SMTPServer, session: SMTPServerSession): void {
+  for (const connection of server.connections) {
+    if (connection.id === session.id) connection._socket.destroy();
+  }
+}
