@@ -1,16 +1,24 @@
 import { defineConfig } from "vitest/config";
 
-export default defineConfig({
-  resolve: { conditions: ["source"] },
-  ssr: { resolve: { conditions: ["source"], externalConditions: ["source"] } },
+// `source` runs the workspace's packages as they are written, with no build.
+const resolve = { conditions: ["source"], externalConditions: ["source"] };
+
+export default defineConfig(({ mode }) => ({
+  resolve: { conditions: resolve.conditions },
+  ssr: { resolve },
   // The global set-up runs in an environment of Vitest's own, which takes no conditions from above.
-  environments: { __vitest__: { resolve: { conditions: ["source"], externalConditions: ["source"] } } },
+  environments: { __vitest__: { resolve } },
   test: {
-    include: ["packages/*/src/**/*.test.ts", "apps/*/src/**/*.test.ts", "tests/**/*.test.ts"],
-    exclude: ["**/*.soak.test.ts", "**/node_modules/**"],
+    include:
+      mode === "soak"
+        ? ["{packages,apps}/*/src/**/*.soak.test.ts", "tests/**/*.soak.test.ts"]
+        : ["{packages,apps}/*/src/**/*.test.ts", "tests/**/*.test.ts"],
+    exclude: mode === "soak" ? ["**/node_modules/**"] : ["**/*.soak.test.ts", "**/node_modules/**"],
     globalSetup: ["packages/testkit/src/run-servers.ts"],
     pool: "forks",
-    testTimeout: 30_000,
+    testTimeout: mode === "soak" ? 1_800_000 : 30_000,
     hookTimeout: 60_000,
+    // With no long test yet written, a soak is short, and not wrong.
+    passWithNoTests: mode === "soak",
   },
-});
+}));

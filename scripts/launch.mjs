@@ -1,0 +1,59 @@
+/** Hands this process over to a program of the house, and ends as it ends. */
+import { spawn } from "node:child_process";
+import { constants } from "node:os";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { root } from "./places.mjs";
+
+const lifeline = pathToFileURL(path.join(root, "scripts", "lifeline.mjs")).href;
+const sameSignalMs = 300;
+const orphanCheckMs = 200;
+
+/**
+ * Runs a program from source. Its exit code, or the signal that ended it, becomes ours.
+ *
+ * It runs in a session of its own and gets each signal from us: npm repeats the terminal's Ctrl-C to its children,
+ * and a second signal would mean "at once" to a program that is draining.
+ *
+ * @param {import("./toolchain.mjs").Toolchain} toolchain
+ * @param {readonly string[]} args the program's file and its arguments
+ */
+export function launch({ node, env }, args) {
+  const child = spawn(
+    node,
+    ["--conditions=source", "--disable-warning=ExperimentalWarning", `--import=${lifeline}`, ...args],
+    {
+      env,
+      detached: true,
+      stdio: ["inherit", "inherit", "inherit", "ipc"],
+    },
+  );
+  child.once("error", (error) => {
+    process.stderr.write(`${node}: ${error.message}\n`);
+    process.exit(1);
+  });
+  child.once("exit", (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code));
+  forwardSignals(child);
+  endWithNpm();
+}
+
+function forwardSignals(child) {
+  const last = new Map();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    process.on(signal, () => {
+      const now = performance.now();
+      if (now - (last.get(signal) ?? -sameSignalMs) < sameSignalMs) return;
+      last.set(signal, now);
+      child.kill(signal === "SIGHUP" ? "SIGTERM" : signal);
+    });
+  }
+}
+
+/** A killed npm cannot tell us; but then somebody else is our parent. */
+function endWithNpm() {
+  if (!process.env.npm_lifecycle_event) return;
+  const npm = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== npm) process.exit(1); // The lifeline ends the program.
+  }, orphanCheckMs).unref();
+}
