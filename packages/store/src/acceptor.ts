@@ -75,7 +75,10 @@ export function openAcceptor(db: Database, blobs?: ContentStore, limits = accept
         for (const one of group) one.reject(error);
         return;
       }
-      if (group.length === 1) return settleAlone(group[0] as Waiting, error);
+      if (group.length === 1) {
+        settleAlone(group[0] as Waiting, error);
+        return;
+      }
       const middle = group.length >> 1;
       await commit(group.slice(0, middle));
       await commit(group.slice(middle));
@@ -121,7 +124,10 @@ function isOfOneSubmission(error: unknown): boolean {
 
 function settleAlone(one: Waiting, error: unknown): void {
   const code = (error as { code?: string }).code;
-  if (code !== LOCK_NOT_AVAILABLE && code !== DEADLOCK) return one.reject(error);
+  if (code !== LOCK_NOT_AVAILABLE && code !== DEADLOCK) {
+    one.reject(error);
+    return;
+  }
   one.resolve({
     kind: "refused",
     code: "busy",

@@ -1,0 +1,77 @@
+import type { Database, Tx } from "./database.ts";
+
+export const sweepLimits = {
+  /** Deliveries moved from later to ready by one tick. */
+  moved: 2_000,
+  /** Lapsed workers ended by one tick. */
+  reaped: 20,
+  /** Accounts woken by one tick. */
+  woken: 1_000,
+} as const;
+
+/** A delivery whose sender lapsed while transmitting it: the next hop may have it. */
+export interface Abandoned {
+  readonly workerId: number;
+  readonly deliveryUid: string;
+  readonly tenantId: string;
+  readonly accountUid: number;
+  /** Number of the attempt that was under way. */
+  readonly attempt: number;
+  readonly crashes: number;
+}
+
+/** What one tick of the sweep found to do. */
+export interface SweepResult {
+  /** Accounts with something to send and nobody at it. */
+  readonly accountUids: readonly number[];
+  readonly movedToReady: number;
+  readonly abandoned: readonly Abandoned[];
+}
+
+/** An arbitrary number that only the sweep uses. */
+const SWEEP_LOCK = 7_114_001;
+
+/**
+ * One tick of the sweep, or undefined where another process is at it: elected per tick by a transaction-level advisory lock.
+ * It repairs what a lost errand or a lost process left, and moves what has become due.
+ */
+export async function sweepOnce(db: Database): Promise<SweepResult | undefined> {
+  return db.transaction(async (tx) => {
+    const [lock] = await tx.query<{ mine: boolean }>("select pg_try_advisory_xact_lock($1) as mine", [SWEEP_LOCK]);
+    if (!lock?.mine) return undefined;
+    const abandoned = await reapWorkers(tx);
+    const due = await tx.query<{ account_uid: number; moved: number }>("select * from mailfleet.move_due($1)", [
+      sweepLimits.moved,
+    ]);
+    const idle = await tx.query<{ account_uid: number }>(
+      "select account_uid from mailfleet.idle_accounts_with_mail($1) as account_uid",
+      [sweepLimits.woken],
+    );
+    return {
+      accountUids: [...new Set([...due, ...idle].map(({ account_uid }) => account_uid))],
+      movedToReady: due.reduce((sum, { moved }) => sum + moved, 0),
+      abandoned,
+    };
+  });
+}
+
+async function reapWorkers(tx: Tx): Promise<Abandoned[]> {
+  const rows = await tx.query<{
+    worker: number;
+    delivery_uid: string;
+    tenant_id: string;
+    account_uid: number;
+    attempt: number;
+    crashes: number;
+  }>("select worker, delivery_uid, tenant_id, account_uid, attempt, crashes from mailfleet.reap_workers($1)", [
+    sweepLimits.reaped,
+  ]);
+  return rows.map((row) => ({
+    workerId: row.worker,
+    deliveryUid: row.delivery_uid,
+    tenantId: row.tenant_id,
+    accountUid: row.account_uid,
+    attempt: row.attempt + 1,
+    crashes: row.crashes,
+  }));
+}

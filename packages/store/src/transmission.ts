@@ -1,0 +1,122 @@
+import type { Envelope, Notify } from "@mailfleet/mail";
+import type { Database } from "./database.ts";
+
+/** Content up to this size comes with the claim; larger content is fetched when its turn comes. */
+export const claimedContentBytes = 64 * 1024;
+
+/** One delivery in a worker's hands, with all that offering and judging it takes. */
+export interface Transmission {
+  readonly deliveryUid: string;
+  readonly messageUid: string;
+  readonly tenantId: string;
+  readonly accountUid: number;
+  /** The incarnation that claimed it. */
+  readonly workerId: number;
+  /** The number that this attempt will have; the first is 1. */
+  readonly attempt: number;
+  readonly crashes: number;
+  /** Band 4 is mail that took its process down twice. */
+  readonly band: number;
+  readonly envelope: Envelope;
+  /** The Message-ID header field's value. */
+  readonly messageId: string;
+  /** The message's id as its tenant knows it. */
+  readonly id: string;
+  readonly origin: string;
+  readonly via: string;
+  readonly inDoubt: "retry" | "hold";
+  readonly priority: number;
+  readonly acceptedAtMs: number;
+  readonly expiresAtMs?: number;
+  readonly sizeBytes: number;
+  readonly bytes?: Uint8Array;
+  readonly blobKey?: string;
+}
+
+interface LoadedRow {
+  delivery_uid: string;
+  message_uid: string;
+  tenant_id: string;
+  account_uid: number;
+  attempt: number;
+  crashes: number;
+  band: number;
+  expires_at: Date | null;
+  recipient: string;
+  notify: string | null;
+  orcpt: string | null;
+  reverse_path: string;
+  smtp_utf8: boolean;
+  eight_bit: boolean;
+  ret: "FULL" | "HDRS" | null;
+  envid: string | null;
+  message_id: string;
+  id: string;
+  origin: string;
+  via: string;
+  in_doubt: "retry" | "hold";
+  priority: number;
+  accepted_at: Date;
+  size_bytes: number;
+  blob_key: string | null;
+  bytes: Uint8Array | null;
+}
+
+/** Reads claimed deliveries, in the order asked for; those that are not in the worker's hands any more are left out. */
+export async function loadTransmissions(
+  db: Database,
+  workerId: number,
+  deliveryUids: readonly string[],
+): Promise<Transmission[]> {
+  const rows = await db.binary<LoadedRow>("select * from mailfleet.load_claimed($1, $2, $3)", [
+    workerId,
+    deliveryUids,
+    claimedContentBytes,
+  ]);
+  return rows.map((row) => transmissionOf(row, workerId));
+}
+
+function transmissionOf(row: LoadedRow, workerId: number): Transmission {
+  const recipient = {
+    address: row.recipient,
+    ...(row.notify !== null && { notify: row.notify.split(",") as Notify[] }),
+    ...(row.orcpt !== null && { orcpt: row.orcpt }),
+  };
+  return {
+    deliveryUid: row.delivery_uid,
+    messageUid: row.message_uid,
+    tenantId: row.tenant_id,
+    accountUid: row.account_uid,
+    workerId,
+    attempt: row.attempt + 1,
+    crashes: row.crashes,
+    band: row.band,
+    envelope: {
+      reversePath: row.reverse_path,
+      recipients: [recipient],
+      smtpUtf8: row.smtp_utf8,
+      eightBit: row.eight_bit,
+      ...(row.ret !== null && { ret: row.ret }),
+      ...(row.envid !== null && { envid: row.envid }),
+    },
+    messageId: row.message_id,
+    id: row.id,
+    origin: row.origin,
+    via: row.via,
+    inDoubt: row.in_doubt,
+    priority: row.priority,
+    acceptedAtMs: row.accepted_at.getTime(),
+    ...(row.expires_at !== null && { expiresAtMs: row.expires_at.getTime() }),
+    sizeBytes: row.size_bytes,
+    ...(row.bytes !== null && { bytes: row.bytes }),
+    ...(row.blob_key !== null && { blobKey: row.blob_key }),
+  };
+}
+
+/** The inline content of a message that was too large to come with its claim. */
+export async function loadContent(db: Database, messageUid: string): Promise<Uint8Array | undefined> {
+  const [row] = await db.binary<{ bytes: Uint8Array }>("select bytes from mailfleet.contents where message_uid = $1", [
+    messageUid,
+  ]);
+  return row?.bytes;
+}

@@ -1,0 +1,98 @@
+import { hostname } from "node:os";
+import type { Database } from "./database.ts";
+
+export const leaseLimits = {
+  /** How long others wait before they take over what a silent process had in hand. */
+  leaseMs: 10_000,
+  /** How often a living process renews. */
+  renewEveryMs: 2_500,
+  /** Held to be lost this much earlier by our own clock than by the database's. */
+  marginMs: 2_000,
+} as const;
+
+/**
+ * A process's right to work, with an end. Its claims and lanes live and lapse with it.
+ *
+ * Time is the database's for others and the monotonic clock for ourselves: the end is counted from before the renewal was
+ * sent, less a margin, so that a process that was paused knows that its time is up before anybody else acts on it.
+ */
+export interface WorkerLease extends AsyncDisposable {
+  /** The incarnation under which new work is claimed; a process that lapsed comes back under a new one. */
+  readonly id: number;
+  /** Whether incarnation `id` may still finish what it has in hand. */
+  holds(id: number): boolean;
+  /** Renews now; called by the process's timer. Never rejects. */
+  renew(): Promise<void>;
+}
+
+export interface WorkerLeaseOptions {
+  readonly app: string;
+  readonly limits?: { readonly leaseMs: number; readonly renewEveryMs: number; readonly marginMs: number };
+  /** Milliseconds, monotonic. */
+  readonly now?: () => number;
+  /** The lease was lost; work goes on under a new incarnation. */
+  readonly onLost?: (id: number) => void;
+  /** A renewal failed; the lease may lapse. */
+  readonly onError?: (error: unknown) => void;
+}
+
+export async function joinAsWorker(db: Database, options: WorkerLeaseOptions): Promise<WorkerLease> {
+  const limits = options.limits ?? leaseLimits;
+  const now = options.now ?? (() => performance.now());
+  const leaseSeconds = limits.leaseMs / 1000;
+  let id = 0;
+  let heldUntil = 0;
+  let renewing: Promise<void> | undefined;
+
+  async function join() {
+    const asked = now();
+    const [row] = await db.query<{ id: number }>(
+      "insert into mailfleet.workers (app, host, lease_until) values ($1, $2, now() + make_interval(secs => $3)) returning id",
+      [options.app, hostname(), leaseSeconds],
+    );
+    id = (row as { id: number }).id;
+    heldUntil = asked + limits.leaseMs - limits.marginMs;
+  }
+
+  async function renewOnce() {
+    const asked = now();
+    const rows = await db.query(
+      "update mailfleet.workers set lease_until = now() + make_interval(secs => $2) where id = $1 returning id",
+      [id, leaseSeconds],
+    );
+    if (rows.length > 0) {
+      heldUntil = asked + limits.leaseMs - limits.marginMs;
+      return;
+    }
+    const lost = id;
+    heldUntil = 0;
+    await join();
+    options.onLost?.(lost);
+  }
+
+  await join();
+  const timer = setInterval(() => void lease.renew(), limits.renewEveryMs).unref();
+
+  const lease: WorkerLease = {
+    get id() {
+      return id;
+    },
+    holds: (incarnation) => incarnation === id && now() < heldUntil,
+    renew() {
+      renewing ??= renewOnce()
+        .catch((error: unknown) => options.onError?.(error))
+        .finally(() => {
+          renewing = undefined;
+        });
+      return renewing;
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      await renewing;
+      heldUntil = 0;
+      // Whatever is left in hand goes to whoever reaps first, without the wait for a lease to lapse.
+      await db.query("update mailfleet.workers set lease_until = now() - interval '1 second' where id = $1", [id]);
+    },
+  };
+  return lease;
+}
