@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import { needsSmtpUtf8, toAscii } from "./address.ts";
 import type { Notify } from "./envelope.ts";
 import { fold, formatDate, type HeaderField, writeField } from "./field.ts";
-import { readHeader } from "./message-header.ts";
+import { findField, readHeader } from "./message-header.ts";
 import type { EnhancedStatusCode } from "./status.ts";
 
 /** One recipient that did not get the message. */
@@ -53,6 +53,9 @@ export interface ComposedDsn {
 /** A larger message is returned by its header alone, even for RET=FULL: a DSN must not be what fails for its size. */
 export const maxReturnedBytes = 65_536;
 
+/** Keeps a line below the 998 octets of RFC 5322 where it has no space to fold at. */
+const maxTextLength = 900;
+
 /** Whether anybody wants to hear of a failure: never the null reverse-path, nor NOTIFY without FAILURE. */
 export function wantsFailureDsn(reversePath: string, notify: readonly Notify[] | undefined): boolean {
   return reversePath !== "" && (notify === undefined || notify.includes("FAILURE"));
@@ -78,9 +81,7 @@ export function composeDsn(dsn: FailureDsn): ComposedDsn {
 
 function dsnHeader(dsn: FailureDsn, boundary: string, eightBit: boolean): HeaderField[] {
   const header = readHeader(dsn.original);
-  const originalId = header.ok
-    ? header.fields.find(({ name }) => name.toLowerCase() === "message-id")?.value
-    : undefined;
+  const originalId = header.ok ? findField(header, "Message-ID")?.value : undefined;
   const thread =
     originalId !== undefined && /^<[\x21-\x3b\x3d\x3f-\x7e]{1,500}>$/.test(originalId) ? originalId : undefined;
   return [
@@ -174,7 +175,10 @@ function typedAddress(address: string): string {
 function originalRecipient(orcpt: string): string {
   const semicolon = orcpt.indexOf(";");
   const type = semicolon < 0 ? "rfc822" : printableAscii(orcpt.slice(0, semicolon)).trim();
-  const address = orcpt.slice(semicolon + 1).trim();
+  const address = orcpt
+    .slice(semicolon + 1)
+    .trim()
+    .slice(0, maxTextLength / 4);
   // An ORCPT of type utf-8 is in the spelling that is wanted here, or in Unicode.
   return /^[\x20-\x7e]*$/.test(address) ? `${type}; ${address}` : `utf-8; ${unicodeEscaped(address)}`;
 }
@@ -192,7 +196,7 @@ function unicodeEscaped(text: string): string {
     );
 }
 
-const printableAscii = (text: string): string => text.replace(/[^\x20-\x7e]+/g, "?").slice(0, 1_000);
+const printableAscii = (text: string): string => text.replace(/[^\x20-\x7e]+/g, "?").slice(0, maxTextLength);
 
 const wrap = (text: string): string[] =>
   fold("   ", text)
