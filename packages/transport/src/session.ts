@@ -61,7 +61,7 @@ export async function openSession(settings: NextHopSettings, limits: TimeLimits)
     tls: tlsOptions(settings),
     // Inactivity never decides: each step below has an overall limit of its own.
     connectionTimeout: limits.greetingMs + limits.ehloMs,
-    greetingTimeout: limits.greetingMs + limits.ehloMs,
+    greetingTimeout: limits.greetingMs,
     socketTimeout: 0x7fff_ffff,
     maxResponseSize: 65_536,
     // Not a login: the one way to be told what EHLO offered.
@@ -73,12 +73,18 @@ export async function openSession(settings: NextHopSettings, limits: TimeLimits)
     },
   });
 
-  const connected = await step(connection, limits.greetingMs + limits.ehloMs, (done) => connection.connect(done));
+  const connected = await step(connection, "ehlo", limits.greetingMs + limits.ehloMs, (done) =>
+    connection.connect(done),
+  );
   if (connected) return connected;
-  const probed = await step(connection, limits.authMs, (done) => connection.login({ method: offerProbe }, done));
+  const probed = await step(connection, "ehlo", limits.ehloMs, (done) =>
+    connection.login({ method: offerProbe }, done),
+  );
   if (probed) return probed;
   if (settings.auth) {
-    const refused = await step(connection, limits.authMs, (done) => connection.login(loginOf(settings.auth!), done));
+    const refused = await step(connection, "auth", limits.authMs, (done) =>
+      connection.login(loginOf(settings.auth!), done),
+    );
     if (refused) return refused;
   }
 
@@ -112,6 +118,7 @@ function loginOf(auth: NonNullable<NextHopSettings["auth"]>): SMTPConnectionAuth
 /** Runs one step of the session to its end, with a time limit; resolves with how it failed, if it did. */
 function step(
   connection: SMTPConnection,
+  name: "ehlo" | "auth",
   limitMs: number,
   run: (done: (error?: Error | null) => void) => void,
 ): Promise<{ ok: false; ending: Ending } | undefined> {
@@ -120,7 +127,7 @@ function step(
       clearTimeout(timer);
       connection.removeAllListeners("error").on("error", () => {});
       if (!error) return resolve(undefined);
-      const ending = endingOf(error, connection.upgrading === true);
+      const ending = endingOf(error, connection.upgrading === true ? "tls" : name);
       abandon(connection);
       resolve({ ok: false, ending });
     };
@@ -140,11 +147,12 @@ interface SessionError extends Error {
   readonly code?: string;
   readonly command?: string;
   readonly response?: string;
+  readonly timeoutType?: string;
 }
 
 /** Reads nodemailer's error codes and the command it was at. */
-function endingOf(error: SessionError, upgrading: boolean): Ending {
-  const phase = phaseOf(error, upgrading);
+function endingOf(error: SessionError, otherwise: "tls" | "ehlo" | "auth"): Ending {
+  const phase = phaseOf(error, otherwise);
   const reply = typeof error.response === "string" ? parseReply(error.response) : undefined;
   if (phase === "tls") {
     if (reply) return { phase, cause: { kind: "unsupported", feature: "starttls" } };
@@ -163,11 +171,12 @@ function endingOf(error: SessionError, upgrading: boolean): Ending {
   }
 }
 
-function phaseOf({ code, command = "" }: SessionError, upgrading: boolean): Ending["phase"] {
-  if (upgrading || code === "ETLS" || command === "STARTTLS") return "tls";
+function phaseOf(error: SessionError, otherwise: "tls" | "ehlo" | "auth"): Ending["phase"] {
+  const { code, command = "", timeoutType, message } = error;
+  if (code === "ETLS" || command === "STARTTLS") return "tls";
   if (code === "EAUTH" || command.startsWith("AUTH")) return "auth";
-  if (command === "EHLO" || command === "LHLO" || command === "HELO") return "ehlo";
-  return "greeting";
+  if (timeoutType === "GREETING_TIMEOUT" || message.startsWith("Invalid greeting")) return "greeting";
+  return otherwise;
 }
 
 const failed = (phase: Ending["phase"], cause: EndingCause): OpenedSession => ({ ok: false, ending: { phase, cause } });
