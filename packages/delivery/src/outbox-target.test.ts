@@ -16,7 +16,7 @@ async function submit(options: OutboxTargetOptions, content: Uint8Array, from: P
   return refusal ?? (await transaction.commit()).reply;
 }
 
-const mayAll: OutboxTargetOptions["policyOf"] = async () => ({ kind: "may_submit" });
+const mayAll: OutboxTargetOptions["policyOf"] = async () => ({ kind: "may_submit", senderLists: [] });
 const failing = (error: Error): OutboxTargetOptions => ({
   acceptor: { accept: () => Promise.reject(error) },
   policyOf: mayAll,
@@ -86,7 +86,13 @@ describe("what goes wrong is a reply", () => {
 describe("a sender policy", () => {
   const options: OutboxTargetOptions = {
     ...failing(new OverloadedError("policy passed")),
-    policyOf: async () => ({ kind: "may_submit", allowedSenders: ["ann@example.org", "@example.com"] }),
+    policyOf: async () => ({
+      kind: "may_submit",
+      senderLists: [
+        ["ann@example.org", "bob@example.org", "@example.com"],
+        ["ann@example.org", "@EXAMPLE.com"],
+      ],
+    }),
   };
   const passed = { code: 452 };
   const refused = { code: 550, status: "5.7.1" };

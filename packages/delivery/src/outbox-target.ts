@@ -19,8 +19,8 @@ import { transactionOrder } from "./transaction-order.ts";
 export type SubmissionPolicy =
   | {
       readonly kind: "may_submit";
-      /** Addresses and `@domains` that it may send as; any where there is no list. */
-      readonly allowedSenders?: readonly string[];
+      /** Addresses and `@domains` that it may send as, each list for itself; any where there is none. */
+      readonly senderLists: readonly (readonly string[])[];
     }
   | { readonly kind: "may_not_submit"; readonly reply: Refusal };
 
@@ -50,10 +50,10 @@ export function outboxTarget(options: OutboxTargetOptions): DeliveryTarget {
         return { kind: "refused", reply: storeAway };
       }
       if (policy.kind === "may_not_submit") return { kind: "refused", reply: policy.reply };
-      if (!mayUse(policy.allowedSenders, reversePath)) {
+      if (!mayUse(policy.senderLists, reversePath)) {
         return { kind: "refused", reply: reply(550, "5.7.1", "Not an address that this tenant may send as") };
       }
-      return { kind: "started", transaction: begin(options, sender, submitter, policy.allowedSenders) };
+      return { kind: "started", transaction: begin(options, sender, submitter, policy.senderLists) };
     },
   };
 }
@@ -62,7 +62,7 @@ function begin(
   { acceptor, onAccepted, onTrouble, now = () => new Date() }: OutboxTargetOptions,
   sender: Sender,
   submitter: Submitter,
-  allowedSenders: readonly string[] | undefined,
+  senderLists: readonly (readonly string[])[],
 ): MailTransaction {
   const order = transactionOrder();
   let submission: Submission | undefined;
@@ -88,8 +88,7 @@ function begin(
     async body(content: Uint8Array) {
       order.beginBody();
       const recipients = order.recipients();
-      const policy = allowedSenders === undefined ? {} : { allowedSenders };
-      const made = submissionOf(content, { sender, submitter, recipients, now: now(), ...policy });
+      const made = submissionOf(content, { sender, submitter, recipients, senderLists, now: now() });
       if (made.kind === "refused") {
         order.end();
         return made.reply;

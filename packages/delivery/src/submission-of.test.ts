@@ -9,6 +9,7 @@ const context: SubmissionContext = {
   sender,
   submitter: { tenantId: "acme" },
   recipients: [{ address: "bob@example.net" }],
+  senderLists: [],
   now,
 };
 const lines = (...of: string[]) => Buffer.from(of.map((line) => `${line}\r\n`).join(""));

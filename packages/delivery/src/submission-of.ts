@@ -39,8 +39,8 @@ export interface SubmissionContext {
   readonly sender: Sender;
   readonly submitter: Submitter;
   readonly recipients: readonly Recipient[];
-  /** Addresses and `@domains` that the tenant may use in From; any where there is no list. */
-  readonly allowedSenders?: readonly string[];
+  /** Addresses and `@domains` that From may name, each list for itself; any where there is none. */
+  readonly senderLists: readonly (readonly string[])[];
   readonly now: Date;
 }
 
@@ -57,7 +57,7 @@ export function submissionOf(content: Uint8Array, context: SubmissionContext): M
   }
   const own = readSubmissionFields(header, now);
   if (!own.ok) return refused(badContent(own.detail));
-  const from = readFrom(header, context.allowedSenders);
+  const from = readFrom(header, context.senderLists);
   if ("code" in from) return refused(from);
   const messageId = readMessageId(header);
   if (typeof messageId === "object") return refused(messageId);
@@ -85,7 +85,7 @@ export function submissionOf(content: Uint8Array, context: SubmissionContext): M
 /** From must be there once and be readable, since whose name mail bears is what a sender policy is about. */
 function readFrom(
   header: Header,
-  allowed: readonly string[] | undefined,
+  allowed: readonly (readonly string[])[],
 ): Refusal | { readonly first: string; readonly shown: string } {
   const found = header.fields.filter(({ name }) => name.toLowerCase() === "from");
   const value = found[0]?.value;

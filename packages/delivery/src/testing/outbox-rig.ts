@@ -23,7 +23,11 @@ export async function openOutboxRig(options: Partial<OutboxTargetOptions> = {}) 
     )
     insert into mailfleet.queue_keys (tenant_id, account_uid) select 'acme', uid from account`);
   const acceptor = openAcceptor(db);
-  const target = outboxTarget({ acceptor, policyOf: async () => ({ kind: "may_submit" }), ...options });
+  const target = outboxTarget({
+    acceptor,
+    policyOf: async () => ({ kind: "may_submit", senderLists: [] }),
+    ...options,
+  });
   return {
     target,
     sender,
