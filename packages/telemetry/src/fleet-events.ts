@@ -66,7 +66,7 @@ export function fleetEvents(log: Log, metrics: Metrics) {
     },
 
     /** Redis did not take wake-ups. Nothing is lost: a sweep finds what is due. */
-    wakesDropped(facts: { readonly count: number; readonly reason: "full" | "redis" }): void {
+    wakesDropped(facts: { readonly count: number; readonly reason: "full" | "redis" | "invalid" }): void {
       metrics.droppedWakes(facts.reason).value += facts.count;
       log.debug({ event: "wakes_dropped", count: facts.count, reason: facts.reason }, "wake-ups dropped");
     },
