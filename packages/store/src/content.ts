@@ -1,0 +1,34 @@
+import type { BlobStore } from "./blob.ts";
+import type { Database } from "./database.ts";
+
+/** The MIME bytes as they were accepted; large content is read in pieces, and can be opened again. */
+export type StoredContent =
+  | { readonly sizeBytes: number; readonly bytes: Uint8Array }
+  | { readonly sizeBytes: number; readonly open: () => AsyncIterable<Uint8Array> };
+
+interface ContentRow {
+  size_bytes: number;
+  blob_key: string | null;
+  bytes: Buffer | null;
+}
+
+/** Undefined where there is none, or none any more. Reads for workers and for tenants, who name themselves. */
+export async function readContent(
+  db: Database,
+  blobs: BlobStore | undefined,
+  tenantId: string,
+  uid: string,
+): Promise<StoredContent | undefined> {
+  const [row] = await db.binary<ContentRow>(
+    `select m.size_bytes, m.blob_key, c.bytes from mailfleet.messages m
+     left join mailfleet.contents c on c.message_uid = m.uid
+     where m.tenant_id = $1 and m.uid = $2`,
+    [tenantId, uid],
+  );
+  if (!row) return undefined;
+  const { size_bytes: sizeBytes, blob_key: key, bytes } = row;
+  if (bytes) return { sizeBytes, bytes };
+  if (key === null) return undefined;
+  if (!blobs) throw new Error("the content lies in a blob store, and none is configured");
+  return { sizeBytes, open: () => blobs.get(key) };
+}

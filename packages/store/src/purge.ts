@@ -1,0 +1,42 @@
+import type { Sql } from "./database.ts";
+
+/** Messages that go in one statement, with all that hangs on them. */
+const messagesPerPortion = 500;
+/** Rows of small tables that go in one statement. */
+const rowsPerPortion = 10_000;
+
+/** Deletes what a tenant's ended mail has left, in portions. Content in the blob store becomes an orphan and goes later. */
+export async function purgeHistory(sql: Sql, tenantId: string): Promise<void> {
+  await inPortions(messagesPerPortion, async () => {
+    const [row] = await sql.query<{ n: number }>(
+      `with old as materialized (
+         select uid from mailfleet.messages where tenant_id = $1 order by uid limit $2
+       ), parts as materialized (
+         select d.uid from mailfleet.deliveries d join old on old.uid = d.message_uid where d.tenant_id = $1
+       ), a as (delete from mailfleet.attempts where delivery_uid in (select uid from parts)
+       ), l as (delete from mailfleet.dead_letters where tenant_id = $1 and delivery_uid in (select uid from parts)
+       ), c as (delete from mailfleet.contents where message_uid in (select uid from old)
+       ), d as (delete from mailfleet.deliveries where tenant_id = $1 and uid in (select uid from parts)
+       ), m as (delete from mailfleet.messages where tenant_id = $1 and uid in (select uid from old) returning uid)
+       select count(*) as n from m`,
+      [tenantId, messagesPerPortion],
+    );
+    return row?.n ?? 0;
+  });
+  await inPortions(rowsPerPortion, async () => {
+    const gone = await sql.query<{ n: number }>(
+      `with gone as (
+         delete from mailfleet.submission_keys where (tenant_id, origin, id) in
+           (select tenant_id, origin, id from mailfleet.submission_keys where tenant_id = $1 limit $2) returning 1)
+       select count(*) as n from gone`,
+      [tenantId, rowsPerPortion],
+    );
+    return gone[0]?.n ?? 0;
+  });
+  await sql.query("delete from mailfleet.dead_letters where tenant_id = $1", [tenantId]);
+  await sql.query("delete from mailfleet.tallies where tenant_id = $1", [tenantId]);
+}
+
+async function inPortions(size: number, deletePortion: () => Promise<number>): Promise<void> {
+  while ((await deletePortion()) >= size);
+}

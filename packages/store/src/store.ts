@@ -1,0 +1,66 @@
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { resealSecrets } from "./account-secrets.ts";
+import { type Accounts, openAccounts } from "./accounts.ts";
+import { type ApiKeys, openApiKeys } from "./api-keys.ts";
+import { type BlobStore, openBlobStore } from "./blob.ts";
+import { type CommandLog, openCommandLog } from "./command-log.ts";
+import { type Database, openDatabase } from "./database.ts";
+import { type Deliveries, openDeliveries } from "./deliveries.ts";
+import { type Messages, openMessages } from "./messages.ts";
+import { openSecretKeys } from "./seal.ts";
+import { openStats, type Stats } from "./stats.ts";
+import { openSuppressions, type Suppressions } from "./suppressions.ts";
+import { openTenants, type Tenants } from "./tenants.ts";
+
+export interface StoreOptions {
+  readonly databaseUrl: string;
+  /** Connections of this process. */
+  readonly poolSize: number;
+  /** 32-byte keys in base64: the first seals, all open. */
+  readonly secretKeys: readonly string[];
+  /** Where large content lies (see `openBlobStore`); else in `dataDir`; else in the database, whatever its size. */
+  readonly blobUrl?: string;
+  readonly dataDir?: string;
+  /** Called for trouble with idle connections. */
+  readonly onError?: (error: Error) => void;
+}
+
+/** Everything that SQL knows, one part per aggregate. */
+export interface Store extends AsyncDisposable {
+  readonly db: Database;
+  readonly blobs?: BlobStore;
+  readonly tenants: Tenants;
+  readonly apiKeys: ApiKeys;
+  readonly accounts: Accounts;
+  readonly messages: Messages;
+  readonly deliveries: Deliveries;
+  readonly suppressions: Suppressions;
+  readonly commandLog: CommandLog;
+  /** Of one tenant, or of all. */
+  stats(tenantId?: string): Promise<Stats>;
+  /** Seals by the first secret key what others have sealed; returns how many accounts it was. */
+  reseal(): Promise<number>;
+}
+
+/** Connects when it is first asked something. Throws SealError and BlobError for options that cannot be used. */
+export function openStore({ databaseUrl, poolSize, secretKeys, blobUrl, dataDir, onError }: StoreOptions): Store {
+  const keys = openSecretKeys(secretKeys);
+  const blobPlace = blobUrl ?? (dataDir === undefined ? undefined : pathToFileURL(path.resolve(dataDir, "blobs")).href);
+  const blobs = blobPlace === undefined ? undefined : openBlobStore(blobPlace);
+  const db = openDatabase({ url: databaseUrl, poolSize, ...(onError && { onError }) });
+  return {
+    db,
+    ...(blobs && { blobs }),
+    tenants: openTenants(db),
+    apiKeys: openApiKeys(db),
+    accounts: openAccounts(db, keys),
+    messages: openMessages(db, blobs),
+    deliveries: openDeliveries(db),
+    suppressions: openSuppressions(db),
+    commandLog: openCommandLog(db),
+    stats: openStats(db),
+    reseal: () => resealSecrets(db, keys),
+    [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
+  };
+}
