@@ -10,6 +10,7 @@ export interface HopManners {
   readonly extensions: readonly string[];
   readonly tls?: { readonly key: string; readonly cert: string };
   readonly auth?: { readonly user: string; readonly pass: string };
+  readonly authMechanisms: readonly string[];
   /** The first try for each recipient is put off, on whichever connection. */
   readonly greylists: boolean;
   readonly keepsContent: boolean;
@@ -47,8 +48,14 @@ export function serveHopConnection(plainSocket: Socket, house: HopHouse): void {
   const say = (reply: string) => void (socket.writable && socket.write(`${reply}\r\n`));
 
   /** Says the usual reply, or does what a fault says; `usual` happens only with the usual reply, or a drip of it. */
-  const answer = (at: HopPoint, reply: string, usual: () => void = () => {}, about: readonly string[] = recipients) => {
-    const fault = faults.take(at, about, messages);
+  const answer = (
+    at: HopPoint,
+    reply: string,
+    usual: () => void = () => {},
+    about = recipients,
+    sender = reversePath,
+  ) => {
+    const fault = faults.take(at, { sender, recipients: about, messages });
     if (!fault) {
       usual();
       return say(reply);
@@ -100,13 +107,21 @@ export function serveHopConnection(plainSocket: Socket, house: HopHouse): void {
     const about = recipients;
     reset();
     if (!manners.lmtp) {
-      const fault = faults.take("final-dot", about, messages - 1);
+      const fault = faults.take("final-dot", {
+        sender: message.reversePath,
+        recipients: about,
+        messages: messages - 1,
+      });
       if (!fault || keepsAtFinalDot(fault)) kept.add(message);
       const usual = "250 2.0.0 kept";
       return fault ? misbehave(fault, usual, () => {}) : say(usual);
     }
     for (const recipient of about) {
-      const fault = faults.take("final-dot", [recipient], messages - 1);
+      const fault = faults.take("final-dot", {
+        sender: message.reversePath,
+        recipients: [recipient],
+        messages: messages - 1,
+      });
       if (!fault || keepsAtFinalDot(fault)) kept.add({ ...message, recipients: [recipient] });
       if (fault) misbehave(fault, "250 2.0.0 kept", () => {});
       else say("250 2.0.0 kept");
@@ -117,7 +132,7 @@ export function serveHopConnection(plainSocket: Socket, house: HopHouse): void {
   const ehlo = () => {
     const offers = [...manners.extensions];
     if (manners.tls && !(socket instanceof TLSSocket)) offers.push("STARTTLS");
-    if (manners.auth) offers.push("AUTH PLAIN LOGIN XOAUTH2");
+    if (manners.auth) offers.push(`AUTH ${manners.authMechanisms.join(" ")}`);
     const lines = ["misbehaving.test", ...offers];
     return lines.map((line, at) => `250${at === lines.length - 1 ? " " : "-"}${line}`).join("\r\n");
   };
@@ -153,7 +168,7 @@ export function serveHopConnection(plainSocket: Socket, house: HopHouse): void {
   const startTls = () => {
     const { tls } = manners;
     if (!tls) return answer("starttls", "502 5.5.1 no TLS here");
-    const fault = faults.take("starttls", [], messages);
+    const fault = faults.take("starttls", { recipients, messages });
     if (fault) return misbehave(fault, "220 2.0.0 go on", () => {});
     say("220 2.0.0 go on");
     plainSocket.removeAllListeners("data");
@@ -181,10 +196,7 @@ export function serveHopConnection(plainSocket: Socket, house: HopHouse): void {
       }
       case "MAIL":
         if (reversePath !== undefined) return say("503 5.5.1 one at a time");
-        return answer("mail", "250 2.1.0 sender ok", () => {
-          reversePath = pathOf(line);
-          commands = [line];
-        });
+        return mail(line, pathOf(line));
       case "RCPT":
         return rcpt(line, pathOf(line));
       case "DATA":
@@ -203,6 +215,14 @@ export function serveHopConnection(plainSocket: Socket, house: HopHouse): void {
       default:
         return say("502 5.5.1 what?");
     }
+  };
+
+  const mail = (line: string, sender: string) => {
+    const usual = () => {
+      reversePath = sender;
+      commands = [line];
+    };
+    answer("mail", "250 2.1.0 sender ok", usual, [], sender);
   };
 
   const rcpt = (line: string, recipient: string) => {
@@ -225,7 +245,8 @@ export function serveHopConnection(plainSocket: Socket, house: HopHouse): void {
         const empty = pending.length >= 3 && pending.subarray(0, 3).equals(dataEnd.subarray(2));
         const end = empty ? 0 : pending.indexOf(dataEnd);
         if (end < 0) {
-          const fault = pending.length > 0 ? faults.take("content", recipients, messages) : undefined;
+          const fault =
+            pending.length > 0 ? faults.take("content", { sender: reversePath, recipients, messages }) : undefined;
           if (fault) misbehave(fault, "452 4.3.1 enough", () => {});
           return;
         }

@@ -14,6 +14,8 @@ export interface HopFault {
   readonly everyMs?: number;
   /** Only for this recipient, or for a message that has it. */
   readonly recipient?: string;
+  /** Only for this reverse-path. */
+  readonly sender?: string;
   /** Only on a connection that has carried so many messages. */
   readonly afterMessages?: number;
   /** So many times, then no more; for ever where it is left out. */
@@ -27,7 +29,14 @@ export interface HopFaults {
   add(fault: HopFault): void;
   clear(): void;
   /** The first fault that fits; one of its times is used up. */
-  take(at: HopPoint, recipients: readonly string[], messages: number): HopFault | undefined;
+  take(at: HopPoint, about: HopMoment): HopFault | undefined;
+}
+
+/** What a next hop knows at a point: whose mail it is, and what its connection has carried. */
+export interface HopMoment {
+  readonly sender?: string | undefined;
+  readonly recipients: readonly string[];
+  readonly messages: number;
 }
 
 export function hopFaults(): HopFaults {
@@ -37,12 +46,13 @@ export function hopFaults(): HopFaults {
     clear() {
       faults = [];
     },
-    take(at, recipients, messages) {
+    take(at, { sender, recipients, messages }) {
       if (faults.length === 0) return undefined;
       const found = faults.find(
         ({ fault, left }) =>
           left > 0 &&
           fault.at === at &&
+          (fault.sender === undefined || fault.sender === sender) &&
           (fault.recipient === undefined || recipients.includes(fault.recipient)) &&
           messages >= (fault.afterMessages ?? 0),
       );

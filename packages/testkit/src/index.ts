@@ -1,6 +1,15 @@
 /** What tests need: private servers, next hops that misbehave, real peers. */
+
+export { type Certificate, makeCertificate } from "./certificate.ts";
 export { type PrivateDatabase, type PrivateDatabaseOptions, privateDatabase } from "./database.ts";
-export { type HopFault, type HopFaults, type HopPoint, hopFaults, keepsAtFinalDot } from "./hop-faults.ts";
+export {
+  type HopFault,
+  type HopFaults,
+  type HopMoment,
+  type HopPoint,
+  hopFaults,
+  keepsAtFinalDot,
+} from "./hop-faults.ts";
 export { type Kept, type KeptCount, type KeptMessage, keep } from "./hop-kept.ts";
 export { type HopProcess, startHopProcess } from "./hop-process.ts";
 export { type HopOptions, type MisbehavingHop, startMisbehavingHop } from "./misbehaving-hop.ts";

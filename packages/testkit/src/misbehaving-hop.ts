@@ -51,6 +51,7 @@ export async function startMisbehavingHop(options: HopOptions = {}): Promise<Mis
     manners: {
       lmtp: options.lmtp ?? false,
       extensions: options.extensions ?? defaultExtensions,
+      authMechanisms: options.authMechanisms ?? ["PLAIN", "LOGIN", "XOAUTH2"],
       greylists: options.greylists ?? false,
       keepsContent: options.keepsContent ?? true,
       ...(options.tls && !options.implicitTls ? { tls: options.tls } : {}),

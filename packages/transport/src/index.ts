@@ -4,3 +4,10 @@ export * from "./next-hop.ts";
 export { fetchAccessToken, type TokenRequest, type TokenResult } from "./oauth2.ts";
 export { type NextHopOptions, openNextHop } from "./smtp-next-hop.ts";
 export { defaultTimeLimits, type TimeLimits } from "./time-limits.ts";
+export {
+  type NextHopReport,
+  type VerifiedStep,
+  type VerifyOptions,
+  type VerifyStep,
+  verifyNextHop,
+} from "./verify.ts";

@@ -172,10 +172,10 @@ function endingOf(error: SessionError, otherwise: "tls" | "ehlo" | "auth"): Endi
 }
 
 function phaseOf(error: SessionError, otherwise: "tls" | "ehlo" | "auth"): Ending["phase"] {
-  const { code, command = "", timeoutType, message } = error;
+  const { code, command = "", timeoutType } = error;
   if (code === "ETLS" || command === "STARTTLS") return "tls";
   if (code === "EAUTH" || command.startsWith("AUTH")) return "auth";
-  if (timeoutType === "GREETING_TIMEOUT" || message.startsWith("Invalid greeting")) return "greeting";
+  if (timeoutType === "GREETING_TIMEOUT" || (code === "EPROTOCOL" && command === "CONN")) return "greeting";
   return otherwise;
 }
 

@@ -35,8 +35,8 @@ function connection(faults: ReturnType<typeof hopFaults>, kept: Kept, pause: () 
   let messages = 0;
 
   /** What a fault makes of a phase; `undefined` where it goes on as usual. */
-  const meet = (at: HopPoint, recipients: readonly string[]): EndingCause | undefined => {
-    const fault = faults.take(at, recipients, messages);
+  const meet = (at: HopPoint, recipients: readonly string[], sender?: string): EndingCause | undefined => {
+    const fault = faults.take(at, { sender, recipients, messages });
     if (!fault) return undefined;
     if (fault.does === "hang_up" || fault.does === "stall") {
       usable = false;
@@ -73,7 +73,7 @@ function connection(faults: ReturnType<typeof hopFaults>, kept: Kept, pause: () 
     const trouble = await connect();
     if (trouble) return addresses.map(() => trouble);
     await pause();
-    const mail = meet("mail", addresses);
+    const mail = meet("mail", addresses, envelope.reversePath);
     if (mail) return addresses.map(() => judge({ phase: "mail", cause: mail }));
 
     const results = addresses.map((address): SendResult | undefined => {
@@ -102,7 +102,7 @@ function connection(faults: ReturnType<typeof hopFaults>, kept: Kept, pause: () 
       usable = false;
       return settle("content", { kind: "withdrawn", why: "lease_lost" });
     }
-    const fault = faults.take("final-dot", accepted, messages);
+    const fault = faults.take("final-dot", { sender: envelope.reversePath, recipients: accepted, messages });
     messages++;
     if (!fault || keepsAtFinalDot(fault)) kept.add(keptMessage(envelope, accepted, bytes));
     await pause();
