@@ -224,7 +224,12 @@ describe("is refused", () => {
 describe("whatever is composed", () => {
   const clean = fc.string({ unit: fc.constantFrom(...'aü :;,<>@()"\\=?._-例', "😀"), minLength: 1, maxLength: 80 });
   const nasty = fc.string({ unit: fc.constantFrom("a", "\r\n", "\n", "\0", "\ud800", "\t"), maxLength: 9 });
-  const line = fc.oneof({ weight: 19, arbitrary: clean }, { weight: 1, arbitrary: nasty });
+  const spaced = fc.tuple(clean, fc.integer({ min: 0, max: 400 }), clean).map(([a, n, b]) => a + " ".repeat(n) + b);
+  const line = fc.oneof(
+    { weight: 15, arbitrary: clean },
+    { weight: 4, arbitrary: spaced },
+    { weight: 1, arbitrary: nasty },
+  );
   const address = fc.emailAddress();
   const named = fc.record({ name: line, address });
   const fields: fc.Arbitrary<MessageFields> = fc.record(
@@ -263,6 +268,7 @@ describe("whatever is composed", () => {
         for (const line of text.split("\r\n")) expect(line.length).toBeLessThanOrEqual(998);
         expect(text).not.toContain("hidden@bcc.example");
         const header = readHeader(result.bytes);
+        if (header.ok) expect(text.slice(0, header.bodyOffset - 4)).not.toMatch(/\r\n[ \t]*\r\n/);
         const names = header.ok ? header.fields.map(({ name }) => name.toLowerCase()) : [];
         const allowed = [...Object.keys(input.headers ?? {}).map((name) => name.toLowerCase())];
         allowed.push("from", "to", "subject", "message-id", "date", "mime-version");

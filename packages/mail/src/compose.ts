@@ -44,7 +44,7 @@ export async function composeMessage(
   if ("code" in attachments) return attachments;
 
   const headers = Object.entries(fields.headers ?? {}).flatMap(([key, values]) =>
-    (typeof values === "string" ? [values] : values).map((value) => ({ key, value: value.trim() })),
+    (typeof values === "string" ? [values] : values).map((value) => ({ key, value: squeeze(value) })),
   );
   const spelling = new Map(headers.map(({ key }) => [key.toLowerCase(), key]));
   const composer = new MailComposer({
@@ -52,7 +52,7 @@ export async function composeMessage(
     to: addresses.to.map(composerAddress),
     cc: addresses.cc.map(composerAddress),
     replyTo: addresses.replyTo.map(composerAddress),
-    subject: fields.subject,
+    subject: squeeze(fields.subject ?? ""),
     messageId,
     date,
     inReplyTo: fields.inReplyTo,
@@ -95,6 +95,9 @@ export function makeMessageId(domain: string, uuid: string): string {
 const isEightBitMessage = ({ contentType, content }: Attachment): boolean =>
   contentType !== undefined && /^message\//i.test(contentType) && !isAscii(content);
 
-const composerAddress = ({ name, address }: Mailbox) => ({ name: name ?? "", address: address.address });
+const composerAddress = ({ name, address }: Mailbox) => ({ name: squeeze(name ?? ""), address: address.address });
+
+/** A long run of spaces would be folded into lines that look empty, and some readers take such a line for the header's end. */
+const squeeze = (text: string): string => text.replace(/[ \t]+/g, " ").trim();
 
 const withCrlf = (text: string | undefined): string | undefined => text?.replace(/\r\n|\r|\n/g, "\r\n");
