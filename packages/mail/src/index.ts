@@ -2,7 +2,6 @@
 export * from "./address.ts";
 export * from "./backoff.ts";
 export * from "./compose.ts";
-export { type ComposedMessage, composeMessage, type MessageStamp, makeMessageId } from "./compose.ts";
 export * from "./decide.ts";
 export * from "./dsn.ts";
 export * from "./durations.ts";
