@@ -2,6 +2,7 @@
 
 export { type Certificate, makeCertificate } from "./certificate.ts";
 export { type PrivateDatabase, type PrivateDatabaseOptions, privateDatabase } from "./database.ts";
+export { type PrivateDovecot, privateDovecot } from "./dovecot.ts";
 export {
   type HopFault,
   type HopFaults,
@@ -13,4 +14,6 @@ export {
 export { type Kept, type KeptCount, type KeptMessage, keep } from "./hop-kept.ts";
 export { type HopProcess, startHopProcess } from "./hop-process.ts";
 export { type HopOptions, type MisbehavingHop, startMisbehavingHop } from "./misbehaving-hop.ts";
+export { type PostfixOptions, type PrivatePostfix, privatePostfix } from "./postfix.ts";
 export { type PrivateRedis, privateRedis } from "./redis.ts";
+export { runSmtpSource, type SmtpSink, type SmtpSinkOptions, type SmtpSourceLoad, startSmtpSink } from "./smtp-sink.ts";
