@@ -31,9 +31,6 @@ export function fleetSettings(reader: Reader, { needsAdminToken = true }: { read
     if (adminToken === undefined && needsAdminToken) refuse("ADMIN_TOKEN", why);
     if (secretKeys === undefined) refuse("SECRET_KEYS", `${why}: 32 bytes in base64`);
   }
-  if (adminToken !== undefined && adminToken.reveal().length < 16) {
-    refuse("ADMIN_TOKEN", "must have at least 16 characters");
-  }
 
   return {
     databaseUrl,
