@@ -1,3 +1,4 @@
+import { isAscii } from "node:buffer";
 import { newId } from "@mailfleet/mail";
 import type { Sql } from "./database.ts";
 import type { Acceptance, Submission } from "./submission.ts";
@@ -95,7 +96,7 @@ function messageRows(prepared: readonly PreparedSubmission[]) {
       tags: s.tags,
       metadata: s.metadata,
       smtp_utf8: s.envelope.smtpUtf8,
-      eight_bit: s.envelope.eightBit,
+      eight_bit: !isAscii(s.content),
       ret: s.envelope.ret,
       envid: s.envelope.envid,
       size_bytes: s.content.byteLength,

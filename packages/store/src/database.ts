@@ -32,8 +32,6 @@ export interface Database extends Sql, AsyncDisposable {
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /** Runs `work` bound to one tenant by row-level security: what is another's does not exist. */
   asTenant<T>(tenantId: string, work: (tx: Tx) => Promise<T>): Promise<T>;
-  /** Runs a statement whose results come in binary, so that content does not travel as hex text. */
-  binary<R extends object>(text: string, values: readonly unknown[]): Promise<R[]>;
   /** Builds queries; run them with `run`, so that they see the transaction they belong to. */
   readonly build: Kysely<Schema>;
   /** Statements sent so far, for the bench. */
@@ -42,49 +40,12 @@ export interface Database extends Sql, AsyncDisposable {
 
 const { Pool, types } = pg;
 
-const BYTEA = 17;
-const UUID = 2950;
 const int8 = (text: string) => Number(text);
 
 /** int8 as number: our counters and ids stay far below 2^53. */
 const textTypes = {
   getTypeParser: (oid: number, format?: "text" | "binary") =>
     oid === 20 && format !== "binary" ? int8 : types.getTypeParser(oid, format as never),
-};
-
-function readUuid(bytes: Buffer): string {
-  const hex = bytes.toString("hex");
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
-}
-
-const utf8 = (bytes: Buffer) => bytes.toString("utf8");
-const int8Binary = (bytes: Buffer) => Number(bytes.readBigInt64BE());
-const int4Binary = (bytes: Buffer) => bytes.readInt32BE();
-const int2Binary = (bytes: Buffer) => bytes.readInt16BE();
-const boolBinary = (bytes: Buffer) => bytes[0] === 1;
-/** Microseconds since 2000-01-01. */
-const instantBinary = (bytes: Buffer) => new Date(Number(bytes.readBigInt64BE() / 1000n) + 946_684_800_000);
-
-const binaryParsers = new Map<number, (bytes: Buffer) => unknown>([
-  [16, boolBinary],
-  [BYTEA, (bytes) => bytes],
-  [18, utf8],
-  [20, int8Binary],
-  [21, int2Binary],
-  [23, int4Binary],
-  [25, utf8],
-  [114, utf8],
-  [1043, utf8],
-  [1184, instantBinary],
-  [UUID, readUuid],
-]);
-
-const binaryTypes = {
-  getTypeParser(oid: number) {
-    const parser = binaryParsers.get(oid);
-    if (!parser) throw new Error(`no binary parser for type ${oid}: cast the column to text`);
-    return parser;
-  },
 };
 
 export function openDatabase(options: DatabaseOptions): Database {
@@ -141,12 +102,6 @@ export function openDatabase(options: DatabaseOptions): Database {
         ]);
         return work(tx);
       }),
-    async binary<R extends object>(text: string, values: readonly unknown[]) {
-      statements++;
-      const query = { text, values: values as unknown[], binary: true, types: binaryTypes as never };
-      const result = await pool.query<R & pg.QueryResultRow>(query as pg.QueryConfig);
-      return result.rows as R[];
-    },
     build: new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) }),
     statements: () => statements,
     async [Symbol.asyncDispose]() {

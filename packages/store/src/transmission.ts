@@ -41,7 +41,7 @@ interface LoadedRow {
   attempt: number;
   crashes: number;
   band: number;
-  expires_at: Date | null;
+  expires_ms: number | null;
   recipient: string;
   notify: string | null;
   orcpt: string | null;
@@ -56,9 +56,10 @@ interface LoadedRow {
   via: string;
   in_doubt: "retry" | "hold";
   priority: number;
-  accepted_at: Date;
+  accepted_ms: number;
   size_bytes: number;
   blob_key: string | null;
+  ascii: string | null;
   bytes: Uint8Array | null;
 }
 
@@ -68,7 +69,7 @@ export async function loadTransmissions(
   workerId: number,
   deliveryUids: readonly string[],
 ): Promise<Transmission[]> {
-  const rows = await db.binary<LoadedRow>("select * from mailfleet.load_claimed($1, $2, $3)", [
+  const rows = await db.query<LoadedRow>("select * from mailfleet.load_claimed($1, $2, $3)", [
     workerId,
     deliveryUids,
     claimedContentBytes,
@@ -105,17 +106,23 @@ function transmissionOf(row: LoadedRow, workerId: number): Transmission {
     via: row.via,
     inDoubt: row.in_doubt,
     priority: row.priority,
-    acceptedAtMs: row.accepted_at.getTime(),
-    ...(row.expires_at !== null && { expiresAtMs: row.expires_at.getTime() }),
+    acceptedAtMs: row.accepted_ms,
+    ...(row.expires_ms !== null && { expiresAtMs: row.expires_ms }),
     sizeBytes: row.size_bytes,
-    ...(row.bytes !== null && { bytes: row.bytes }),
+    ...contentOf(row),
     ...(row.blob_key !== null && { blobKey: row.blob_key }),
   };
 }
 
+/** ASCII comes as text, since the driver would have bytea travel as hex, twice its size. */
+const contentOf = ({ ascii, bytes }: Pick<LoadedRow, "ascii" | "bytes">): { bytes?: Uint8Array } => {
+  if (ascii !== null) return { bytes: Buffer.from(ascii, "latin1") };
+  return bytes !== null ? { bytes } : {};
+};
+
 /** The inline content of a message that was too large to come with its claim. */
 export async function loadContent(db: Database, messageUid: string): Promise<Uint8Array | undefined> {
-  const [row] = await db.binary<{ bytes: Uint8Array }>("select bytes from mailfleet.contents where message_uid = $1", [
+  const [row] = await db.query<{ bytes: Uint8Array }>("select bytes from mailfleet.contents where message_uid = $1", [
     messageUid,
   ]);
   return row?.bytes;

@@ -57,7 +57,7 @@ export async function joinAsWorker(db: Database, options: WorkerLeaseOptions): P
   async function renewOnce() {
     const asked = now();
     const rows = await db.query(
-      "update mailfleet.workers set lease_until = now() + make_interval(secs => $2) where id = $1 returning id",
+      "update mailfleet.workers set lease_until = now() + make_interval(secs => $2) where id = $1 and lapsed_at is null returning id",
       [id, leaseSeconds],
     );
     if (rows.length > 0) {

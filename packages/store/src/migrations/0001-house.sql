@@ -106,7 +106,9 @@ create table mailfleet.workers (
   app text not null,
   host text not null,
   started_at timestamptz not null default now(),
-  lease_until timestamptz not null
+  lease_until timestamptz not null,
+  -- Once set, the lease is gone for good, even if the process comes back to itself.
+  lapsed_at timestamptz
 ) with (fillfactor = 50);
 
 -- An account's connection slots. A lane lives and lapses with its owner's lease; its fence only grows.

@@ -114,25 +114,33 @@ as $$
 $$;
 
 -- Ends lapsed workers: nobody renews a lease that is gone. What they had only claimed goes back free of charge; what took its
--- process down three times alone is held. Returns what they were transmitting, which is in doubt, for the caller to record.
+-- process down three times alone is held. Returns what they were transmitting, which is in doubt, for the caller to record;
+-- a worker's row stays, lapsed, until all of that is recorded.
 create function mailfleet.reap_workers(p_limit integer)
 returns table (worker bigint, delivery_uid uuid, message_uid uuid, tenant_id text, account_uid bigint, attempt smallint, crashes smallint)
-language plpgsql as $$
+language plpgsql
+set enable_seqscan = off
+as $$
 #variable_conflict use_column
 declare
-  lapsed bigint;
+  lapsed record;
   blames_suspects boolean;
 begin
   for lapsed in
-    select w.id from mailfleet.workers w where w.lease_until < now() order by w.id limit p_limit for update skip locked
+    select w.id, w.lapsed_at from mailfleet.workers w
+    where w.lease_until < now() order by w.id limit p_limit for update skip locked
   loop
-    -- Where suspects were in hand, they are to blame, and the others are not.
-    blames_suspects := exists (select from mailfleet.inflight i where i.worker = lapsed and i.band = 4);
-    update mailfleet.inflight i set crashes = i.crashes + 1
-    where i.worker = lapsed and (i.band = 4 or not blames_suspects);
+    if lapsed.lapsed_at is null then
+      -- Where suspects were in hand, they are to blame, and the others are not.
+      blames_suspects := exists (select from mailfleet.inflight i where i.worker = lapsed.id and i.band = 4);
+      update mailfleet.inflight i set crashes = i.crashes + 1
+      where i.worker = lapsed.id and (i.band = 4 or not blames_suspects);
+      update mailfleet.lanes l set worker = null where l.worker = lapsed.id;
+      update mailfleet.workers w set lapsed_at = now() where w.id = lapsed.id;
+    end if;
 
     with gone as (
-      delete from mailfleet.inflight i where i.worker = lapsed and i.state = 'c' returning i.*
+      delete from mailfleet.inflight i where i.worker = lapsed.id and i.state = 'c' returning i.*
     ), back as (
       insert into mailfleet.ready (delivery_uid, message_uid, tenant_id, account_uid, key_id, priority, attempt, crashes, expires_at, band, seq)
       select g.delivery_uid, g.message_uid, g.tenant_id, g.account_uid, g.key_id, g.priority, g.attempt, g.crashes, g.expires_at,
@@ -143,16 +151,14 @@ begin
     select g.delivery_uid, g.message_uid, g.tenant_id, g.account_uid, g.key_id, g.priority, g.attempt, g.crashes, g.expires_at, 'poison'
     from gone g where g.crashes >= 5;
 
-    update mailfleet.lanes l set worker = null where l.worker = lapsed;
-    delete from mailfleet.workers w where w.id = lapsed;
+    if exists (select from mailfleet.inflight i where i.worker = lapsed.id) then
+      return query
+        select i.worker, i.delivery_uid, i.message_uid, i.tenant_id, i.account_uid, i.attempt, i.crashes
+        from mailfleet.inflight i where i.worker = lapsed.id limit 1000;
+    else
+      delete from mailfleet.workers w where w.id = lapsed.id;
+    end if;
   end loop;
-
-  -- What belongs to no living worker any more was being transmitted. The lease is gone, so it cannot finish.
-  return query
-    select i.worker, i.delivery_uid, i.message_uid, i.tenant_id, i.account_uid, i.attempt, i.crashes
-    from mailfleet.inflight i
-    where not exists (select from mailfleet.workers w where w.id = i.worker)
-    limit 1000;
 end $$;
 
 -- Accounts that have something to send now and nobody who sends it.
