@@ -27,9 +27,13 @@ export async function run(
       process.exit(1);
     }, ms).unref();
 
-  // With the listeners gone, the second signal has Node's own effect: death at once.
-  const onSignal = () => {
-    process.off("SIGTERM", onSignal).off("SIGINT", onSignal);
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (scope.draining.aborted) {
+      // With the listeners gone, a signal has its own effect: death at once.
+      process.off("SIGTERM", onSignal).off("SIGINT", onSignal);
+      process.kill(process.pid, signal);
+      return;
+    }
     leaveAfter(graceMs + closeMs + lingerMs);
     scope.drain();
   };
