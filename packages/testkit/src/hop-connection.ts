@@ -14,6 +14,8 @@ export interface HopManners {
   /** The first try for each recipient is put off, on whichever connection. */
   readonly greylists: boolean;
   readonly keepsContent: boolean;
+  /** DATA is taken although every recipient was refused, which RFC 2920 lets a server do. */
+  readonly takesDataForNobody: boolean;
 }
 
 export interface HopHouse {
@@ -75,6 +77,9 @@ export function serveHopConnection(plainSocket: Socket, house: HopHouse): void {
       case "stall":
         busy = true;
         return;
+      case "stops_reading":
+        busy = true;
+        return void socket.pause();
       case "drip":
         usual();
         return drip(`${fault.reply ?? reply}\r\n`, fault.everyMs ?? 1_000);
@@ -95,6 +100,10 @@ export function serveHopConnection(plainSocket: Socket, house: HopHouse): void {
   };
 
   const finalDot = (content: Buffer) => {
+    if (recipients.length === 0) {
+      reset();
+      return say("554 5.5.1 nobody to give it to");
+    }
     const message = {
       reversePath: reversePath ?? "",
       recipients,
@@ -200,7 +209,7 @@ export function serveHopConnection(plainSocket: Socket, house: HopHouse): void {
       case "RCPT":
         return rcpt(line, pathOf(line));
       case "DATA":
-        if (recipients.length === 0) return say("503 5.5.1 for whom?");
+        if (recipients.length === 0 && !manners.takesDataForNobody) return say("503 5.5.1 for whom?");
         return answer("data", "354 go on", () => {
           inData = true;
         });

@@ -7,9 +7,9 @@ export interface HopFault {
   /**
    * `answer`: says `reply` instead. `hang_up`: closes the connection. `stall`: says nothing more, and keeps it open.
    * `drip`: says `reply`, or what it would have said, one byte each `everyMs`. At `content` it happens as soon as
-   * content arrives, before its end.
+   * content arrives, before its end. `stops_reading`: takes nothing more from the wire, as a stuck process would.
    */
-  readonly does: "answer" | "hang_up" | "stall" | "drip";
+  readonly does: "answer" | "hang_up" | "stall" | "drip" | "stops_reading";
   readonly reply?: string;
   readonly everyMs?: number;
   /** Only for this recipient, or for a message that has it. */

@@ -3,6 +3,7 @@
  *
  * It keeps what it accepts, so a test can ask what a next hop has, whatever the sender believes.
  */
+import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { type HopHouse, type HopManners, serveHopConnection } from "./hop-connection.ts";
@@ -40,6 +41,8 @@ export interface MisbehavingHop extends AsyncDisposable {
   counts(): KeptCount[];
   /** Cuts every open connection. */
   cut(): void;
+  /** Resolves once no connection is open; rejects when that takes too long. */
+  allClosed(withinMs?: number): Promise<void>;
 }
 
 const defaultExtensions = ["PIPELINING", "SIZE 52428800", "8BITMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES"];
@@ -53,6 +56,7 @@ export async function startMisbehavingHop(options: HopOptions = {}): Promise<Mis
       extensions: options.extensions ?? defaultExtensions,
       authMechanisms: options.authMechanisms ?? ["PLAIN", "LOGIN", "XOAUTH2"],
       greylists: options.greylists ?? false,
+      takesDataForNobody: options.takesDataForNobody ?? false,
       keepsContent: options.keepsContent ?? true,
       ...(options.tls && !options.implicitTls ? { tls: options.tls } : {}),
       ...(options.auth ? { auth: options.auth } : {}),
@@ -96,9 +100,15 @@ export async function startMisbehavingHop(options: HopOptions = {}): Promise<Mis
     kept: (n, withinMs = 10_000) => kept.reaches(n, withinMs),
     counts: kept.counts,
     cut,
+    allClosed: (withinMs = 5_000) => allClosed(open, withinMs),
     async [Symbol.asyncDispose]() {
       cut();
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+async function allClosed(open: ReadonlySet<Socket>, withinMs: number): Promise<void> {
+  const signal = AbortSignal.timeout(withinMs);
+  for (const socket of open) if (!socket.destroyed) await once(socket, "close", { signal });
 }
