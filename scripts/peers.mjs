@@ -2,7 +2,7 @@
 import { install, wayToRoot } from "./debian.mjs";
 import { findProgram } from "./programs.mjs";
 
-/** What each peer is found by, and which packages bring it. */
+/** What each peer is found by, and which packages bring it. Postfix and Dovecot change users, so only root runs them. */
 const peers = {
   postfix: { programs: ["postfix", "smtp-sink"], packages: ["postfix"] },
   dovecot: { programs: ["dovecot"], packages: ["dovecot-imapd", "dovecot-lmtpd"] },
@@ -24,11 +24,12 @@ export async function getPeers(names, { env }) {
   const missing = await missingPeers(names, env);
   if (missing.length === 0) return [];
 
+  const byHand = missing.flatMap((name) => peers[name].packages).join(" ");
   const asRoot = await wayToRoot();
   if (!asRoot || !(await findProgram("apt-get"))) {
-    const why = "it is not installed, and only root may install it";
-    return missing.map((name) => ({ name, why: `${why} (apt-get install ${peers[name].packages.join(" ")})` }));
+    return missing.map((name) => ({ name, why: `it is not installed, and only root may (apt-get install ${byHand})` }));
   }
+  let why = "its package does not bring what we look for";
   try {
     await install(
       asRoot,
@@ -36,9 +37,9 @@ export async function getPeers(names, { env }) {
       answers,
     );
   } catch (error) {
-    return (await missingPeers(names, env)).map((name) => ({ name, why: error.message }));
+    why = error.message;
   }
-  return (await missingPeers(names, env)).map((name) => ({ name, why: "its package does not bring what we look for" }));
+  return (await missingPeers(names, env)).map((name) => ({ name, why }));
 }
 
 async function missingPeers(names, env) {

@@ -33,7 +33,7 @@ export const namesAreKebabCase: Rule = {
   why: "A newcomer finds the right file by guessing, so names are spelled in one way.",
   applies: ({ path }) => /^(apps|packages|tests|bench|scripts|bin)\//.test(path) && isScript({ path, text: "" }),
   complaints: ({ path }) =>
-    /^(\d{4}-)?[a-z0-9]+(-[a-z0-9]+)*(\.(soak|browser))?(\.(test|config|d))?\.(ts|mjs)$/.test(
+    /^(\d{4}-)?[a-z0-9]+(-[a-z0-9]+)*(\.(soak|browser|peers))?(\.(test|config|d))?\.(ts|mjs)$/.test(
       path.split("/").at(-1) ?? "",
     )
       ? []
@@ -74,6 +74,19 @@ export const testsDoNotSleep: Rule = {
     ...linesMatching(file, /from "node:timers\/promises"/, "imports a sleep"),
   ],
   broken: { path: "apps/intake/src/api.test.ts", text: "await new Promise((resolve) => setTimeout(resolve, 500));" },
+};
+
+export const namesTellWhatIsNeeded: Rule = {
+  name: "a test that talks to Postfix or Dovecot is named *peers.test.ts, and one that drives a browser *.browser.test.ts",
+  why: "Only root can run these peers: where they are absent, the name is what the test command leaves out, and says so.",
+  applies: ({ path }) => path.endsWith(".test.ts") && !path.startsWith("tests/tidy"),
+  complaints: (file) => [
+    ...(/(^|[/.-])peers\.test\.ts$/.test(file.path)
+      ? []
+      : linesMatching(file, /\b(privatePostfix|privateDovecot|startSmtpSink|runSmtpSource)\(/, "starts a peer")),
+    ...(/\.browser\.test\.ts$/.test(file.path) ? [] : linesMatching(file, /"playwright-core"/, "drives a browser")),
+  ],
+  broken: { path: "packages/transport/src/smtp.test.ts", text: "await using postfix = await privatePostfix();" },
 };
 
 export const nothingIsSkippedForGood: Rule = {
