@@ -87,13 +87,7 @@ async function runTests() {
     const vitest = path.join(root, "node_modules", "vitest", "vitest.mjs");
     const excluded = [...new Set(absent.map(({ name }) => `--exclude=**/*${suffixOf(name)}`))];
     const modes = [...excluded, ...(soak ? ["--mode=soak"] : [])];
-    const ended = await watched(toolchain.node, [
-      vitest,
-      "run",
-      ...reporters,
-      ...(soak ? ["--mode=soak"] : []),
-      ...chosen,
-    ]);
+    const ended = await watched(toolchain.node, [vitest, "run", ...reporters, ...modes, ...chosen]);
     count(JSON.parse(await readFile(results, "utf8").catch(() => "{}")), ended);
   } finally {
     await rm(folder, { recursive: true, force: true });
