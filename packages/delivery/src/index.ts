@@ -2,5 +2,5 @@
 export * from "./delivery-target.ts";
 export { type KeptMessage, type MemoryTarget, memoryTarget } from "./memory-target.ts";
 export { type OutboxTargetOptions, outboxTarget, type SubmissionPolicy } from "./outbox-target.ts";
-export { overloaded, reply, storeAway, tooManyRecipients } from "./replies.ts";
+export { badContent, overloaded, reply, storeAway, tooManyRecipients } from "./replies.ts";
 export { type ReadSubmissionFields, type SubmissionFields, submissionFieldLimits } from "./submission-fields.ts";
