@@ -19,7 +19,7 @@ export async function readContent(
   tenantId: string,
   uid: string,
 ): Promise<StoredContent | undefined> {
-  const [row] = await db.binary<ContentRow>(
+  const [row] = await db.query<ContentRow>(
     `select m.size_bytes, m.blob_key, c.bytes from mailfleet.messages m
      left join mailfleet.contents c on c.message_uid = m.uid
      where m.tenant_id = $1 and m.uid = $2`,
