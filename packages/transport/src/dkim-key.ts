@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
-import { signBytes } from "./dkim.ts";
+import { dkimSigner } from "./dkim.ts";
 import type { DkimKey } from "./next-hop.ts";
 
 export type DkimKeyProblem =
@@ -30,23 +30,31 @@ export async function testDkimKey(key: DkimKey): Promise<DkimKeyTest> {
   } catch {
     return problem("dkim_unreadable_key", "The key is not a private key in PEM without a passphrase.");
   }
-  if (privateKey.asymmetricKeyType !== "rsa") {
-    // Ed25519 (RFC 8463) is verified by few and signed by nodemailer not at all.
-    return problem("dkim_unsupported_key", `The key must be RSA, and is ${privateKey.asymmetricKeyType}.`);
+  const type = privateKey.asymmetricKeyType;
+  if (type !== "rsa" && type !== "ed25519") {
+    return problem("dkim_unsupported_key", `The key must be RSA or Ed25519, and is ${type}.`);
   }
-  const bits = privateKey.asymmetricKeyDetails?.modulusLength ?? 0;
-  if (bits < minRsaBits) {
+  const bits = type === "ed25519" ? 256 : (privateKey.asymmetricKeyDetails?.modulusLength ?? 0);
+  if (type === "rsa" && bits < minRsaBits) {
     return problem("dkim_short_key", `The key has ${bits} bits, and verifiers refuse less than ${minRsaBits}.`);
   }
-  const signed = await signBytes(Buffer.from(`From: probe@${key.domain}\r\nSubject: probe\r\n\r\nprobe\r\n`), [key]);
-  if (!signed) return problem("dkim_cannot_sign", "The key can be read, but does not sign.");
-  const publicKey = createPublicKey(privateKey).export({ type: "spki", format: "der" }).toString("base64");
+  const bytes = Buffer.from(`From: probe@${key.domain}\r\nSubject: probe\r\n\r\nprobe\r\n`);
+  const signed = await dkimSigner([key]).sign({ sizeBytes: bytes.length, bytes });
+  if (!signed.ok || signed.content.sizeBytes === bytes.length) {
+    return problem("dkim_cannot_sign", "The key can be read, but does not sign.");
+  }
   return {
     ok: true,
     bits,
     dnsName: `${key.selector}._domainkey.${key.domain}`,
-    dnsRecord: `v=DKIM1; k=rsa; p=${publicKey}`,
+    dnsRecord: `v=DKIM1; k=${type}; p=${published(createPublicKey(privateKey), type)}`,
   };
+}
+
+/** RSA keys are published as SubjectPublicKeyInfo, Ed25519 keys as their 32 bytes alone (RFC 8463 section 4). */
+function published(publicKey: KeyObject, type: "rsa" | "ed25519"): string {
+  const der = publicKey.export({ type: "spki", format: "der" });
+  return (type === "ed25519" ? der.subarray(-32) : der).toString("base64");
 }
 
 const problem = (code: DkimKeyProblem, detail: string): DkimKeyTest => ({ ok: false, code, detail });

@@ -1,11 +1,20 @@
 /**
- * DKIM signatures (RFC 6376), made by nodemailer: rsa-sha256, relaxed/relaxed.
+ * DKIM signatures (RFC 6376, Ed25519: RFC 8463), relaxed/relaxed.
  *
- * nodemailer sends a message unsigned where it cannot use a key. So keys are tested when they are stored
- * (`testDkimKey`), and where a signature is missing all the same, nothing is sent.
+ * Signing takes milliseconds of CPU, so it is left to the thread pool: nodemailer's signer would hold up every other
+ * lane meanwhile, keeps large content in memory, knows RSA alone, and sends unsigned what it cannot sign.
  */
-import { type Ending, findField, type Header, parseDomain, parseMailboxes, readHeader } from "@mailfleet/mail";
-import DKIM from "nodemailer/lib/dkim";
+import { createHash, createPrivateKey, type KeyObject, sign } from "node:crypto";
+import {
+  type Ending,
+  findField,
+  type Header,
+  headerLimits,
+  parseDomain,
+  parseMailboxes,
+  readHeader,
+} from "@mailfleet/mail";
+import { type BodyHash, relaxedBodyHash, relaxedField } from "./dkim-canonical.ts";
 import type { Content, DkimKey } from "./next-hop.ts";
 
 export type Signed =
@@ -13,70 +22,130 @@ export type Signed =
   /** Nothing goes out: unsigned mail harms the domain's name, and half of a message is none. */
   | { readonly ok: false; readonly ending: Ending };
 
-/**
- * The content with a DKIM-Signature from each key of its From domain; as it is where there is none.
- *
- * A signature comes before what it signs, so content in pieces is read whole: memory is bounded by the size of the
- * largest message that was accepted.
- */
-export async function signContent(content: Content, keys: readonly DkimKey[]): Promise<Signed> {
-  let bytes: Buffer;
-  try {
-    bytes = "bytes" in content ? viewOf(content.bytes) : await wholeOf(content.open());
-  } catch (error) {
-    return { ok: false, ending: { phase: "content", cause: { kind: "unreadable", detail: messageOf(error) } } };
+/** Signs an account's mail with its keys. */
+export interface DkimSigner {
+  /**
+   * The content with a DKIM-Signature from each key of its From domain above it; as it is where there is none. Content
+   * in pieces is read twice, since a signature comes before what it signs.
+   */
+  sign(content: Content): Promise<Signed>;
+}
+
+/** RFC 6376 section 5.4.1: what a reader sees, and what changes how it is read. */
+const signedFields = new Set(
+  `from sender reply-to subject date message-id to cc mime-version content-type content-transfer-encoding content-id
+  content-description in-reply-to references auto-submitted resent-from resent-sender resent-to resent-cc resent-date
+  resent-message-id list-id list-help list-unsubscribe list-unsubscribe-post list-subscribe list-post list-owner
+  list-archive`.split(/\s+/),
+);
+
+export function dkimSigner(keys: readonly DkimKey[]): DkimSigner {
+  const opened = new Map<DkimKey, KeyObject>();
+  const privateKeyOf = (key: DkimKey) => {
+    const known = opened.get(key) ?? createPrivateKey(key.privateKeyPem);
+    opened.set(key, known);
+    return known;
+  };
+
+  return {
+    async sign(content) {
+      if (keys.length === 0) return { ok: true, content };
+      let read: { header: Header; bodyHash: string } | undefined;
+      try {
+        read = await readContent(content);
+      } catch (error) {
+        return { ok: false, ending: { phase: "content", cause: { kind: "unreadable", detail: messageOf(error) } } };
+      }
+      const domains = read ? fromDomains(read.header) : new Set();
+      const fitting = keys.filter(({ domain }) => domains.has(asciiDomain(domain)));
+      if (!read || fitting.length === 0) return { ok: true, content };
+      const { header, bodyHash } = read;
+      try {
+        const fields = await Promise.all(fitting.map((key) => signature(header, bodyHash, key, privateKeyOf(key))));
+        return { ok: true, content: prepended(Buffer.from(fields.join(""), "latin1"), content) };
+      } catch (error) {
+        const detail = `a DKIM key for ${fitting[0]?.domain} cannot sign: ${messageOf(error)}`;
+        return { ok: false, ending: { phase: "auth", cause: { kind: "credentials", detail } } };
+      }
+    },
+  };
+}
+
+/** The header and the body's hash; `undefined` where the header has no end within its limits. */
+async function readContent(content: Content): Promise<{ header: Header; bodyHash: string } | undefined> {
+  const hash = relaxedBodyHash();
+  if ("bytes" in content) return readBeginning(content.bytes, hash, true);
+  let beginning: Uint8Array | undefined = new Uint8Array(0);
+  let header: Header | undefined;
+  for await (const piece of content.open()) {
+    if (!beginning) {
+      hash.update(piece);
+      continue;
+    }
+    beginning = Buffer.concat([beginning, piece]);
+    // One more than the limit, so that a header that just fits is seen to end.
+    if (beginning.length <= headerLimits.bytes) continue;
+    header = readBeginning(beginning, hash, false)?.header;
+    if (!header) return undefined;
+    beginning = undefined;
   }
-  const unsigned: Signed = { ok: true, content: { sizeBytes: bytes.length, bytes } };
+  if (beginning) return readBeginning(beginning, hash, true);
+  return header && { header, bodyHash: hash.digest() };
+}
+
+function readBeginning(bytes: Uint8Array, hash: BodyHash, whole: boolean) {
   const header = readHeader(bytes);
-  if (!header.ok) return unsigned;
-  const domains = fromDomains(header);
-  const fitting = keys.filter(({ domain }) => domains.has(domain.toLowerCase()));
-  if (fitting.length === 0) return unsigned;
-
-  const signed = await signBytes(bytes, fitting);
-  if (signed === undefined) {
-    const detail = `a DKIM key for ${fitting.map(({ domain }) => domain).join(", ")} cannot sign`;
-    return { ok: false, ending: { phase: "auth", cause: { kind: "credentials", detail } } };
-  }
-  return { ok: true, content: { sizeBytes: signed.length, bytes: signed } };
-}
-
-/** The message with one signature per key above it; `undefined` where a key cannot sign. */
-export async function signBytes(bytes: Buffer, keys: readonly DkimKey[]): Promise<Buffer | undefined> {
-  const dkim = new DKIM({
-    keys: keys.map(({ domain, selector, privateKeyPem }) => ({
-      domainName: domain,
-      keySelector: selector,
-      privateKey: privateKeyPem,
-    })),
-  });
-  const signed = await wholeOf(dkim.sign(bytes));
-  // Signatures come first and are counted one by one: as many as there are keys, or it is not what was asked for.
-  const header = readHeader(signed.subarray(0, signed.length - bytes.length));
   if (!header.ok) return undefined;
-  const signatures = header.fields.filter(({ name }) => name.toLowerCase() === "dkim-signature").length;
-  return signatures === keys.length ? signed : undefined;
+  hash.update(bytes.subarray(header.bodyOffset));
+  return { header, bodyHash: whole ? hash.digest() : "" };
 }
 
-/** The domains of the From field, in A-labels and in U-labels: a key may name its own either way. */
+/** One DKIM-Signature field, with its line end; one character per byte. */
+async function signature(header: Header, bodyHash: string, key: DkimKey, privateKey: KeyObject): Promise<string> {
+  const ed25519 = privateKey.asymmetricKeyType === "ed25519";
+  // From the last up: that is how a verifier picks them where a name occurs more than once.
+  const fields = header.fields.filter(({ name }) => signedFields.has(name.toLowerCase())).reverse();
+  const names = fields.map(({ name }) => name.toLowerCase());
+  // "from" once more than it occurs: another one, added on the way, breaks the signature (RFC 6376 section 8.15).
+  const named = [...names, "from"].join(":").replace(/(.{1,60}):/g, "$1:\r\n  ");
+  const unsigned =
+    `DKIM-Signature: v=1; a=${ed25519 ? "ed25519" : "rsa"}-sha256; c=relaxed/relaxed;\r\n` +
+    ` d=${asciiDomain(key.domain)}; s=${key.selector};\r\n h=${named};\r\n bh=${bodyHash};\r\n b=`;
+  const canonical = fields.map(({ raw }) => `${relaxedField(Buffer.from(raw).toString("latin1"))}\r\n`);
+  const data = Buffer.from(canonical.join("") + relaxedField(unsigned), "latin1");
+  const signed = ed25519
+    ? await signInPool(null, createHash("sha256").update(data).digest(), privateKey)
+    : await signInPool("sha256", data, privateKey);
+  return `${unsigned}${signed.toString("base64").replace(/.{70}(?=.)/g, "$&\r\n  ")}\r\n`;
+}
+
+function signInPool(algorithm: string | null, data: Buffer, key: KeyObject): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    sign(algorithm, data, key, (error, signed) => (error ? reject(error) : resolve(signed)));
+  });
+}
+
+function prepended(fields: Buffer, content: Content): Content {
+  const sizeBytes = content.sizeBytes + fields.length;
+  if ("bytes" in content) return { sizeBytes, bytes: Buffer.concat([fields, content.bytes]) };
+  return {
+    sizeBytes,
+    async *open() {
+      yield fields;
+      yield* content.open();
+    },
+  };
+}
+
 function fromDomains(header: Header): ReadonlySet<string> {
   const from = findField(header, "from");
-  const read = from === undefined ? undefined : parseMailboxes(from.value);
-  const domains = new Set<string>();
-  for (const { address } of read?.ok ? read.mailboxes : []) {
-    domains.add(address.domain);
-    const spelled = parseDomain(address.domain);
-    if (spelled.ok) domains.add(spelled.ascii);
-  }
-  return domains;
+  const read = from && parseMailboxes(from.value);
+  return new Set(read?.ok ? read.mailboxes.map(({ address }) => asciiDomain(address.domain)) : []);
 }
 
-async function wholeOf(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const all: Uint8Array[] = [];
-  for await (const piece of pieces) all.push(piece);
-  return Buffer.concat(all);
+function asciiDomain(domain: string): string {
+  const read = parseDomain(domain);
+  return read.ok ? read.ascii : domain.toLowerCase();
 }
-
-const viewOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,6 +1,6 @@
 import { type Ending, type Envelope, judge, type NotAttempted, type SendResult } from "@mailfleet/mail";
 import { type Conversation, converse } from "./conversation.ts";
-import { signContent } from "./dkim.ts";
+import { type DkimSigner, dkimSigner } from "./dkim.ts";
 import { envelopeCommands } from "./envelope-commands.ts";
 import type { Content, NextHop, NextHopSettings } from "./next-hop.ts";
 import { openSession, type Session } from "./session.ts";
@@ -25,6 +25,7 @@ class SmtpNextHop implements NextHop {
   readonly #settings: NextHopSettings;
   readonly #limits: TimeLimits;
   readonly #maxMessages: number;
+  readonly #signer: DkimSigner | undefined;
   #session: Session | undefined;
   #conversation: Conversation | undefined;
   #messages = 0;
@@ -36,6 +37,7 @@ class SmtpNextHop implements NextHop {
   constructor(settings: NextHopSettings, { timeLimits, maxMessagesPerConnection }: NextHopOptions) {
     this.#settings = settings;
     this.#limits = timeLimits ? { ...defaultTimeLimits, ...timeLimits } : defaultTimeLimits;
+    this.#signer = settings.dkim && dkimSigner(settings.dkim);
     this.#maxMessages = maxMessagesPerConnection ?? defaultMaxMessagesPerConnection;
   }
 
@@ -77,7 +79,7 @@ class SmtpNextHop implements NextHop {
 
   async #offer(envelope: Envelope, content: Content, mayFinish: () => boolean): Promise<readonly SendResult[]> {
     const { recipients } = envelope;
-    const signing = this.#settings.dkim ? await signContent(content, this.#settings.dkim) : undefined;
+    const signing = this.#signer && (await this.#signer.sign(content));
     if (signing && !signing.ok) {
       const unsigned = judge(signing.ending);
       return recipients.map(() => unsigned);
