@@ -1,0 +1,24 @@
+import type { Health } from "@mailfleet/service";
+import type { Acceptor, Sendable, Store } from "@mailfleet/store";
+import type { Telemetry } from "@mailfleet/telemetry";
+import type { NextHopReport, NextHopSettings } from "@mailfleet/transport";
+import type { ProblemReader } from "./problem-of.ts";
+import type { TenantViews } from "./tenant-views.ts";
+
+/** What the routes work with. */
+export interface ApiDeps {
+  readonly store: Pick<
+    Store,
+    "tenants" | "apiKeys" | "accounts" | "messages" | "deliveries" | "suppressions" | "commandLog" | "stats"
+  >;
+  readonly acceptor: Pick<Acceptor, "accept">;
+  /** Asks for a turn of the account: fire and forget, whether Redis is there or not. */
+  readonly wake: (accountUid: number, options: { readonly express: boolean }) => void;
+  readonly sendable: Sendable;
+  readonly telemetry: Pick<Telemetry, "accepted" | "log">;
+  readonly health: Health;
+  readonly tenantViews: TenantViews;
+  readonly problemOf: ProblemReader;
+  readonly verifyNextHop: (settings: NextHopSettings) => Promise<NextHopReport>;
+  readonly now: () => Date;
+}

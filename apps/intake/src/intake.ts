@@ -1,0 +1,79 @@
+/** Intake: the HTTP API and SMTP submission, over one acceptor. A process of its own, or a part of one. */
+import { createHealth, type Health, listen, type Scope } from "@mailfleet/service";
+import { openAcceptor, openSendable, type Store } from "@mailfleet/store";
+import type { Telemetry } from "@mailfleet/telemetry";
+import { verifyNextHop } from "@mailfleet/transport";
+import { buildApi } from "./http/api.ts";
+import { type HttpSettings, limitsOf } from "./http/settings.ts";
+import { type SmtpSettings, startSmtpListener } from "./smtp/index.ts";
+
+export interface IntakeSettings extends HttpSettings, SmtpSettings {
+  readonly adminToken: string;
+  readonly publicUrl?: string | undefined;
+}
+
+export interface IntakeDeps {
+  readonly settings: IntakeSettings;
+  readonly store: Store;
+  /** Asks for turns. Absent: a sweep finds the mail a little later. */
+  readonly queues?: { wake(accountUid: string, options?: { readonly express?: boolean }): void };
+  readonly telemetry: Telemetry;
+}
+
+export interface Intake {
+  readonly apiUrl: string;
+  readonly apiPort: number;
+  readonly smtpPort: number;
+  readonly health: Health;
+  /** Resolves when the scope has begun to drain and the last request and session have ended. */
+  readonly drained: Promise<void>;
+}
+
+/** Listens. Rejects where a port is taken, with the setting that moves it. */
+export async function startIntake({ settings, store, queues, telemetry }: IntakeDeps, scope: Scope): Promise<Intake> {
+  const acceptor = scope.own(openAcceptor(store.db, store.blobs), "acceptor");
+  const pingStore = () => store.db.query("select 1");
+  const health = createHealth({
+    draining: scope.draining,
+    checks: { database: pingStore },
+    onFailure: (name, error) => telemetry.log.warn({ check: name, err: error }, "not ready"),
+  });
+  const wake = (accountUid: string, options?: { readonly express?: boolean }) => queues?.wake(accountUid, options);
+
+  const smtp = scope.own(
+    await startSmtpListener({ ...store, settings, acceptor, queues: { wake }, telemetry }, scope),
+    "SMTP listener",
+  );
+  const api = await buildApi({
+    store,
+    acceptor,
+    wake: (accountUid, options) => wake(String(accountUid), options),
+    sendable: openSendable(store.db),
+    telemetry,
+    health,
+    verifyNextHop,
+    now: () => new Date(),
+    adminToken: settings.adminToken,
+    limits: limitsOf(settings),
+    trustedProxies: settings.apiProxies,
+    pingStore,
+    publicUrl: settings.publicUrl,
+  });
+  const close = () => api.close();
+  scope.own({ [Symbol.asyncDispose]: close }, "HTTP listener");
+  const apiPort = await listen(api.server, settings.apiHost, settings.apiPort, "MAILFLEET_API_PORT");
+  const host = settings.apiHost.includes(":") ? `[${settings.apiHost}]` : settings.apiHost;
+  telemetry.log.info({ host: settings.apiHost, port: apiPort }, "HTTP API is listening");
+
+  const closed = new Promise<void>((resolve, reject) => {
+    scope.draining.addEventListener("abort", () => close().then(() => resolve(), reject), { once: true });
+  });
+  scope.stopping.addEventListener("abort", () => api.server.closeAllConnections(), { once: true });
+  return {
+    apiUrl: `http://${host}:${apiPort}`,
+    apiPort,
+    smtpPort: smtp.port,
+    health,
+    drained: Promise.all([closed, smtp.drained]).then(() => {}),
+  };
+}
