@@ -1,3 +1,4 @@
+import type { Secret } from "@mailfleet/config";
 import { type BoardQueues, boardQueues } from "@mailfleet/queue";
 import { type Check, type Health, PortTakenError, type Scope } from "@mailfleet/service";
 import type { Sql } from "@mailfleet/store";
@@ -6,13 +7,15 @@ import fastify, { type FastifyError } from "fastify";
 import { readAccountOverview } from "./account-overview.ts";
 import { accountPage, noAccountPage } from "./account-page.ts";
 import { addBullBoard, queuesPath } from "./bull-board.ts";
-import type { BoardConfig } from "./config.ts";
+import type { BoardSettings } from "./config.ts";
 import { addGuard } from "./guard.ts";
 import { boardStyle } from "./page.ts";
 import { createSessions } from "./session.ts";
 
 export interface BoardDeps {
-  readonly config: Pick<BoardConfig, "host" | "port" | "writable" | "adminToken" | "redisUrl" | "publicUrl">;
+  readonly settings: BoardSettings & { readonly publicUrl?: string | undefined };
+  readonly adminToken: Secret;
+  readonly redisUrl: Secret;
   readonly database: Sql;
   readonly telemetry: Telemetry;
   /** Answers `/health/…` on the board's own listener, too. */
@@ -37,9 +40,9 @@ const contentPolicy =
   "connect-src 'self'; worker-src 'self' blob:; form-action 'self'; base-uri 'self'; frame-ancestors 'none'";
 
 /** Opens the board, and closes it with `scope`. Throws PortTakenError. */
-export async function startBoard({ config, database, telemetry, health }: BoardDeps, scope: Scope): Promise<Board> {
-  const { host, port, writable, adminToken, redisUrl, publicUrl } = config;
-  if (!adminToken || !redisUrl) throw new TypeError("the board needs an admin token and a Redis");
+export async function startBoard(deps: BoardDeps, scope: Scope): Promise<Board> {
+  const { settings, adminToken, redisUrl, database, telemetry, health } = deps;
+  const { boardHost: host, boardPort: port, boardWritable: writable, publicUrl } = settings;
   const queues: BoardQueues = scope.own(boardQueues(redisUrl.reveal(), telemetry.log), "board queues");
 
   const app = fastify({ bodyLimit: bodyLimitBytes, requestTimeout: requestTimeoutMs, forceCloseConnections: true });

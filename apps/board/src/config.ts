@@ -1,20 +1,29 @@
-import { type Environment, fleetSettings, reader } from "@mailfleet/config";
+import { type Environment, fleetSettings, type Reader, reader } from "@mailfleet/config";
 
-export type BoardConfig = ReturnType<typeof readBoardConfig>;
+export type BoardSettings = ReturnType<typeof boardSettings>;
 
-/** Everything the board can be told. A bad environment is reported whole. */
-export function readBoardConfig(env: Environment) {
-  const settings = reader(env);
-  const { text, integer, flag, check, refuse } = settings;
-  const fleet = fleetSettings(settings);
-  const own = {
-    host: text("BOARD_HOST", "Address that the board listens on.", { otherwise: "127.0.0.1" }),
-    port: integer("BOARD_PORT", "Port of the board; 0 picks a free one.", { min: 0, max: 65_535, otherwise: 8626 }),
-    writable: flag("BOARD_WRITABLE", "Whether queues and jobs may be changed on the board.", { otherwise: false }),
+/** The settings that are the board's own, whichever process it runs in. */
+export function boardSettings({ text, integer, flag }: Reader) {
+  return {
+    boardHost: text("BOARD_HOST", "Address that the board listens on.", { otherwise: "127.0.0.1" }),
+    boardPort: integer("BOARD_PORT", "Port of the board; 0 picks a free one.", {
+      min: 0,
+      max: 65_535,
+      otherwise: 8626,
+    }),
+    boardWritable: flag("BOARD_WRITABLE", "Whether queues and jobs may be changed on the board.", { otherwise: false }),
   };
-  const needed = { DATABASE_URL: fleet.databaseUrl, REDIS_URL: fleet.redisUrl, ADMIN_TOKEN: fleet.adminToken };
-  for (const [name, value] of Object.entries(needed)) {
-    if (value === undefined) refuse(name, "is required here; `mailfleet up` brings its own");
+}
+
+/** Everything that a process of the board's own can be told. A bad environment is reported whole, at start. */
+export function readConfig(env: Environment) {
+  const settings = reader(env);
+  const fleet = fleetSettings(settings);
+  for (const name of ["databaseUrl", "redisUrl"] as const) {
+    if (fleet[name] !== undefined) continue;
+    const setting = name === "databaseUrl" ? "DATABASE_URL" : "REDIS_URL";
+    settings.refuse(setting, "is required: only `mailfleet up` brings one of its own");
   }
-  return check({ ...fleet, ...own });
+  const config = settings.check({ ...fleet, ...boardSettings(settings) });
+  return { ...config, warnings: settings.warnings() };
 }

@@ -4,38 +4,37 @@ import { createHealth, run, serveHealth } from "@mailfleet/service";
 import { openDatabase } from "@mailfleet/store";
 import { openTelemetry } from "@mailfleet/telemetry";
 import { startBoard } from "./board.ts";
-import { readBoardConfig } from "./config.ts";
+import { readConfig } from "./config.ts";
 
-const config = readConfig();
+const poolSize = 2;
 
-await run(
-  async (scope) => {
-    const { draining, own } = scope;
-    const telemetry = own(openTelemetry("board", { logLevel: config.logLevel }), "telemetry");
-    const database = own(
-      openDatabase({
-        url: config.databaseUrl?.reveal() ?? "",
-        poolSize: 2,
-        onError: (err) => telemetry.log.warn({ err }, "a database connection broke"),
-      }),
-      "database",
-    );
-    const health = createHealth({ draining, checks: { database: () => database.query("select 1") } });
-    const metrics = await serveHealth({ host: config.metricsHost, port: config.metricsPort, health, telemetry });
-    own(metrics, "health listener");
-    const { url } = await startBoard({ config, database, telemetry, health }, scope);
-    telemetry.log.info({ url, health: metrics.url }, "the board is open");
-    if (!draining.aborted) await once(draining, "abort");
-  },
-  { graceMs: config.graceMs, closeMs: 5_000 },
-);
-
-function readConfig() {
+function configOrExit() {
   try {
-    return readBoardConfig(process.env);
+    return readConfig(process.env);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     console.error(error.message);
     process.exit(2);
   }
 }
+
+const config = configOrExit();
+
+await run(
+  async (scope) => {
+    const { draining, own } = scope;
+    const telemetry = own(openTelemetry("board", config), "telemetry");
+    for (const warning of config.warnings) telemetry.log.warn(warning);
+    const { databaseUrl, adminToken, redisUrl } = config;
+    if (!databaseUrl || !adminToken || !redisUrl) throw new TypeError("the configuration was not checked");
+
+    const onError = (err: Error) => telemetry.log.warn({ err }, "a database connection broke");
+    const database = own(openDatabase({ url: databaseUrl.reveal(), poolSize, onError }), "database");
+    const health = createHealth({ draining, checks: { database: () => database.query("select 1") } });
+    own(await serveHealth({ host: config.metricsHost, port: config.metricsPort, health, telemetry }), "metrics");
+    const { url } = await startBoard({ settings: config, adminToken, redisUrl, database, telemetry, health }, scope);
+    telemetry.log.info({ url }, "the board is listening");
+    if (!draining.aborted) await once(draining, "abort");
+  },
+  { graceMs: config.graceMs, closeMs: 5_000 },
+);

@@ -1,1 +1,3 @@
-export {};
+/** The `mailfleet` command: run, migrate, send, inspect, resend. */
+export { runCli } from "./program.ts";
+export type { Terminal } from "./terminal.ts";

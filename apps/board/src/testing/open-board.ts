@@ -32,11 +32,9 @@ export async function openBoard({ writable = false } = {}): Promise<OpenBoard> {
     processMetrics: false,
   });
   const queues = scope.own(boardQueues(redis.url, telemetry.log), "queues").queues;
-  const config = { host: "127.0.0.1", port: 0, writable, adminToken: new Secret(adminToken), publicUrl: undefined };
-  const board = await startBoard(
-    { config: { ...config, redisUrl: new Secret(redis.url) }, database, telemetry },
-    scope,
-  );
+  const settings = { boardHost: "127.0.0.1", boardPort: 0, boardWritable: writable };
+  const secrets = { adminToken: new Secret(adminToken), redisUrl: new Secret(redis.url) };
+  const board = await startBoard({ settings, ...secrets, database, telemetry }, scope);
   return {
     ...board,
     redis,

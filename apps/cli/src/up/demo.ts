@@ -1,0 +1,20 @@
+import type { Scope } from "@mailfleet/service";
+import type { Store } from "@mailfleet/store";
+import { startInboxPage } from "../demo/inbox-page.ts";
+import { createLetterBox } from "../demo/letter-box.ts";
+import { startDemoNextHop } from "../demo/next-hop.ts";
+import { ensureDemoTenant } from "./demo-tenant.ts";
+import type { Plan } from "./plan.ts";
+
+/** The demo, running: its tenant sends to a next hop whose mail is on a page. */
+export interface Demo {
+  readonly inbox: string;
+  readonly key: string;
+}
+
+export async function startDemo({ dataDir, demoPort }: Plan, store: Store, scope: Scope): Promise<Demo> {
+  const box = createLetterBox();
+  const nextHop = scope.own(await startDemoNextHop(box), "demo next hop");
+  const page = scope.own(await startInboxPage(box, { port: demoPort, setting: "MAILFLEET_DEMO_PORT" }), "demo inbox");
+  return { inbox: page.url, key: await ensureDemoTenant(store, { dataDir, nextHop }) };
+}
