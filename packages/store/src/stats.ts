@@ -77,7 +77,7 @@ const unfinished = `
 
 /** The head of each queue, not the queue: mail lies in the order it came. Scheduled mail is due when it is due. */
 const oldestDue = `
-  select greatest(floor(extract(epoch from now() - min(greatest(d.created_at, m.send_at)))), 0)::integer
+  select floor(extract(epoch from now() - min(least(greatest(d.created_at, m.send_at), now()))))::integer
   from mailfleet.queue_keys k
   join mailfleet.accounts a on a.uid = k.account_uid
   cross join generate_series(0, 4) as b(band)
