@@ -21,6 +21,8 @@ export interface Queues extends Waker, AsyncDisposable {
    * and goes on after a FLUSHALL or a restart.
    */
   work<Q extends QueueName>(queue: Q, options: Work<Q>): Promise<void>;
+  /** The accounts of the next turns that wait for a slot, at most 16 turns ahead; none when Redis is away. */
+  waitingAccounts(queue: QueueName): Promise<readonly string[]>;
   /** Whether turns of other accounts wait for a slot. Looks at Redis at most every 200 ms; false when it is away. */
   othersWait(queue: QueueName, accountUid: string): Promise<boolean>;
   /** Rejects when Redis is away. */
@@ -48,7 +50,7 @@ export async function openQueues(redisUrl: string, events: QueueEvents): Promise
   const queues = mapNames((name) => ({
     turns: open(name),
     quarantine: open(quarantineName(name)),
-    othersWait: watchWaiting(name, client),
+    waitingAccounts: watchWaiting(name, client),
   }));
 
   const waker = createWaker({
@@ -63,7 +65,9 @@ export async function openQueues(redisUrl: string, events: QueueEvents): Promise
   return {
     ...waker,
     work: (name, options) => work(redisUrl, name, options as Work<typeof name>, queues[name].quarantine, events),
-    othersWait: (name, accountUid) => queues[name].othersWait(accountUid),
+    waitingAccounts: (name) => queues[name].waitingAccounts(),
+    othersWait: async (name, accountUid) =>
+      (await queues[name].waitingAccounts()).some((account) => account !== accountUid),
     async counts() {
       if (!isConnected(client)) throw new Error("Redis is away");
       const all = queueNames.flatMap((name) => [queues[name].turns, queues[name].quarantine]);

@@ -47,13 +47,13 @@ const lookMs = 200;
 /** How many of the next turns one look sees. */
 const lookAhead = 16;
 
-/** Answers whether turns of other accounts wait in a queue, with at most one look at Redis per 200 ms. */
-export function watchWaiting(name: QueueName, client: RedisClient): (accountUid: string) => Promise<boolean> {
+/** Tells the accounts whose turns come next in a queue, with at most one look at Redis per 200 ms. */
+export function watchWaiting(name: QueueName, client: RedisClient): () => Promise<readonly string[]> {
   const key = `${keyPrefix}:${name}:wait`;
   let seen: Promise<readonly string[]> = Promise.resolve([]);
   let seenAtMs = Number.NEGATIVE_INFINITY;
 
-  return async (accountUid) => {
+  return () => {
     const nowMs = performance.now();
     if (nowMs - seenAtMs >= lookMs) {
       seenAtMs = nowMs;
@@ -63,6 +63,6 @@ export function watchWaiting(name: QueueName, client: RedisClient): (accountUid:
         () => [],
       );
     }
-    return (await seen).some((account) => account !== accountUid);
+    return seen;
   };
 }

@@ -15,16 +15,28 @@ export interface RedisProcess extends AsyncDisposable {
   resume(): void;
 }
 
-export async function redisProcess({ started = true } = {}): Promise<RedisProcess> {
+/** Where a Redis keeps nothing on disk. */
+const inMemory = ["--save", "", "--appendonly", "no"];
+
+/** `args` take the place of those that keep it in memory; a configuration file comes first. */
+export async function redisProcess({
+  started = true,
+  args = inMemory,
+}: {
+  readonly started?: boolean;
+  readonly args?: readonly string[];
+} = {}): Promise<RedisProcess> {
   const port = await freePort();
   const url = `redis://127.0.0.1:${port}/0`;
   let child: ChildProcess | undefined;
 
   async function start(): Promise<void> {
-    const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
-    child = spawn("redis-server", args, { stdio: ["ignore", "pipe", "inherit"], cwd: "/tmp" });
+    child = spawn("redis-server", [...args, "--port", String(port), "--bind", "127.0.0.1"], {
+      stdio: ["ignore", "pipe", "inherit"],
+      cwd: "/tmp",
+    });
     for await (const text of child.stdout!.setEncoding("utf8").iterator({ destroyOnReturn: false })) {
-      if (String(text).includes("Ready to accept connections")) break;
+      if (/Ready to accept connections|\+monitor master/.test(String(text))) break;
     }
     child.stdout!.resume();
   }
@@ -57,7 +69,7 @@ export async function redisProcess({ started = true } = {}): Promise<RedisProces
   };
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as { port: number };
