@@ -9,6 +9,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { complaintsAbout, readLockfile } from "./checks.mjs";
+import { getHelm } from "./helm.mjs";
 import { getPeers } from "./peers.mjs";
 import { root } from "./places.mjs";
 import { run } from "./programs.mjs";
@@ -46,6 +47,8 @@ async function absentPeers() {
   if (await someTestIsNamed("browser.test.ts")) wanted.push("chromium");
   if (process.getuid?.() === 0) wanted.push("postfix", "dovecot");
   else absent.push({ name: "Postfix and Dovecot", why: "they change to users of their own, which only root may" });
+  const noHelm = await getHelm(toolchain);
+  if (noHelm) absent.push({ name: "Helm", why: noHelm });
   return [...absent, ...(await getPeers(wanted, toolchain))];
 }
 
@@ -58,8 +61,8 @@ async function someTestIsNamed(ending) {
   return false;
 }
 
-function suffixOf(peer) {
-  return peer === "chromium" ? "browser.test.ts" : "peers.test.ts";
+function suffixOf(name) {
+  return { chromium: "browser.test.ts", Helm: "helm.test.ts" }[name] ?? "peers.test.ts";
 }
 
 async function check(name, work) {

@@ -3,9 +3,10 @@
  * missing, into `.tools/` of this checkout; nothing is done twice, and an interrupted set-up is simply begun again.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { debianProgram } from "./debian.mjs";
+import { fetchPackage } from "./npm-package.mjs";
 import { root, tools, toolsBin } from "./places.mjs";
 import { findProgram, isExecutable, run } from "./programs.mjs";
 import { note, step } from "./progress.mjs";
@@ -68,28 +69,6 @@ async function fetchNode() {
     await linkInPlace(path.join(folder, "node_modules", name), path.join(tools, "node"));
     return fetchedNode;
   });
-}
-
-/** Installs one npm package into a folder of its own in `.tools/`, whole or not at all. */
-async function fetchPackage(folderName, spec) {
-  const folder = path.join(tools, folderName);
-  const draft = `${folder}.new`;
-  await rm(draft, { recursive: true, force: true });
-  await mkdir(draft, { recursive: true });
-  await writeFile(path.join(draft, "package.json"), '{ "private": true }\n');
-  await run("npm", ["install", "--prefix", draft, "--no-audit", "--no-fund", "--no-update-notifier", spec], {
-    cwd: draft,
-    env: outsideOfNpm(),
-  });
-  await rm(folder, { recursive: true, force: true });
-  await rename(draft, folder);
-  return folder;
-}
-
-/** `npm start` tells its children about this project and its settings, which do not concern another npm's. */
-function outsideOfNpm() {
-  const own = /^(npm_(package|lifecycle|config_(local_prefix|global_prefix|prefix|node_gyp|noproxy$))|INIT_CWD)/i;
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)));
 }
 
 async function linkInPlace(target, link) {

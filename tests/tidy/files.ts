@@ -33,7 +33,7 @@ export const namesAreKebabCase: Rule = {
   why: "A newcomer finds the right file by guessing, so names are spelled in one way.",
   applies: ({ path }) => /^(apps|packages|tests|bench|scripts|bin)\//.test(path) && isScript({ path, text: "" }),
   complaints: ({ path }) =>
-    /^(\d{4}-)?[a-z0-9]+(-[a-z0-9]+)*(\.(soak|browser|peers))?(\.(test|config|d))?\.(ts|mjs)$/.test(
+    /^(\d{4}-)?[a-z0-9]+(-[a-z0-9]+)*(\.(soak|browser|peers|helm))?(\.(test|config|d))?\.(ts|mjs)$/.test(
       path.split("/").at(-1) ?? "",
     )
       ? []

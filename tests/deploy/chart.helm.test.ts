@@ -1,0 +1,91 @@
+/** The Helm chart, as Helm sees it; nothing is installed anywhere. */
+import { execFile } from "node:child_process";
+import path from "node:path";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+import { openDatabase } from "../../packages/store/src/index.ts";
+import { privateDatabase } from "../../packages/testkit/src/index.ts";
+
+const chart = path.resolve(import.meta.dirname, "../../deploy/helm/mailfleet");
+const everything = [
+  "existingSecret=mailfleet",
+  "intake.autoscaling.enabled=true",
+  "intake.smtp.tlsSecret=certificate",
+  "outboxDispatch.keda.enabled=true",
+  "podMonitor.enabled=true",
+  "publicUrl=https://mail.example.org",
+  "env.MAILFLEET_EHLO_NAME=out.example.org",
+];
+
+const helm = (...args: string[]) => promisify(execFile)("helm", args, { timeout: 60_000 });
+const settings = (values: readonly string[]) => values.flatMap((value) => ["--set", value]);
+
+/** The manifests, one text each. */
+async function rendered(values: readonly string[]): Promise<readonly string[]> {
+  const { stdout } = await helm("template", "post", chart, ...settings(values));
+  return stdout.split(/^---$/m).filter((text) => text.includes("kind:"));
+}
+
+const ofKind = (manifests: readonly string[], kind: string) =>
+  manifests.filter((text) => new RegExp(`^kind: ${kind}$`, "m").test(text));
+
+const field = (text: string, name: string) => text.match(new RegExp(`^ *(?:- )?${name}: (.*)$`, "m"))?.[1];
+
+test("the chart passes a strict lint, with everything on and with everything off", async () => {
+  await helm("lint", "--strict", chart, ...settings(everything));
+  const off = ["existingSecret=x", "board.enabled=false", "intake.smtp.enabled=false", "migrate.enabled=false"];
+  await helm("lint", "--strict", chart, ...settings(off));
+});
+
+test("without a secret the chart says which value is missing", async () => {
+  await expect(rendered([])).rejects.toThrow("existingSecret");
+});
+
+test("Kubernetes waits longer than the processes are told to take", async () => {
+  const deployments = ofKind(await rendered([...everything, "graceSeconds=45"]), "Deployment");
+  expect(deployments).toHaveLength(3);
+  for (const deployment of deployments) {
+    expect(deployment).toMatch(/name: MAILFLEET_GRACE\n +value: "45s"/);
+    expect(Number(field(deployment, "terminationGracePeriodSeconds"))).toBeGreaterThanOrEqual(45 + 5);
+  }
+});
+
+test("every container runs read-only, without rights, as nobody special", async () => {
+  const manifests = await rendered(everything);
+  const pods = [...ofKind(manifests, "Deployment"), ...ofKind(manifests, "Job")];
+  expect(pods).toHaveLength(4);
+  for (const pod of pods) {
+    expect(pod).toContain("readOnlyRootFilesystem: true");
+    expect(pod).toContain("allowPrivilegeEscalation: false");
+    expect(pod).toContain("runAsNonRoot: true");
+    expect(pod).toContain("drop: [ALL]");
+  }
+});
+
+test("no secret is written into a manifest: each comes from the operator's own", async () => {
+  for (const manifest of await rendered(everything)) {
+    expect(manifest).not.toMatch(/name: MAILFLEET_(DATABASE_URL|REDIS_URL|ADMIN_TOKEN|SECRET_KEYS|BLOB_URL)\n +value:/);
+  }
+});
+
+test("the operator's settings reach every process", async () => {
+  for (const deployment of ofKind(await rendered(everything), "Deployment")) {
+    expect(deployment).toMatch(/name: MAILFLEET_EHLO_NAME\n +value: "out\.example\.org"/);
+  }
+});
+
+test("what scales a deployment is alone in setting its replicas", async () => {
+  const scaled = ofKind(await rendered(everything), "Deployment").filter((text) => !/name: post.*-board$/m.test(text));
+  for (const deployment of scaled) expect(field(deployment, "replicas")).toBeUndefined();
+  for (const deployment of ofKind(await rendered(["existingSecret=x"]), "Deployment")) {
+    expect(Number(field(deployment, "replicas"))).toBeGreaterThan(0);
+  }
+});
+
+test("the query that scales outbox-dispatch is one that our schema answers", async () => {
+  const [scaledObject = ""] = ofKind(await rendered(everything), "ScaledObject");
+  const query = JSON.parse(field(scaledObject, "query") ?? "null");
+  await using database = await privateDatabase();
+  await using sql = openDatabase({ url: database.url, poolSize: 1 });
+  expect(await sql.query(query)).toEqual([{ count: 0 }]);
+});
