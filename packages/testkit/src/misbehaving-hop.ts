@@ -39,6 +39,8 @@ export interface MisbehavingHop extends AsyncDisposable {
   /** Resolves once `n` messages are kept; rejects when that takes too long. */
   kept(n: number, withinMs?: number): Promise<readonly KeptMessage[]>;
   counts(): KeptCount[];
+  /** Calls back with each connection from now on. */
+  onConnection(listener: () => void): void;
   /** Cuts every open connection. */
   cut(): void;
   /** Resolves once no connection is open; rejects when that takes too long. */
@@ -99,6 +101,7 @@ export async function startMisbehavingHop(options: HopOptions = {}): Promise<Mis
     behaves: faults.clear,
     kept: (n, withinMs = 10_000) => kept.reaches(n, withinMs),
     counts: kept.counts,
+    onConnection: (listener) => void server.on("connection", listener),
     cut,
     allClosed: (withinMs = 5_000) => allClosed(open, withinMs),
     async [Symbol.asyncDispose]() {

@@ -113,6 +113,19 @@ describe("a connection", () => {
       assert.equal((await sending)[0]?.kind, "success");
     }));
 
+  test("that is still being opened is given up at once when it is closed", () =>
+    withHop({ timeLimits: { greetingMs: 60_000, ehloMs: 60_000 } }, async (hop, nextHop) => {
+      const { promise: reached, resolve } = Promise.withResolvers<void>();
+      hop.stalls("greeting");
+      hop.onConnection(resolve);
+      const sending = nextHop.send(envelopeTo(ann), content(), yes);
+      await reached;
+      await nextHop[Symbol.asyncDispose]();
+      const [result] = await sending;
+      assert.equal(result?.kind === "not_attempted" && result.blocksAccount, false);
+      await hop.allClosed();
+    }));
+
   test("is cut when it is closed before the final dot, and nobody has the message", () =>
     withHop({}, async (hop, nextHop) => {
       const { promise: asked, resolve: ask } = Promise.withResolvers<void>();

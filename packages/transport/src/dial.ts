@@ -11,8 +11,10 @@ export type Dialed =
   | { readonly ok: false; readonly ending: Ending };
 
 /** Connects to the next hop: looks it up, opens TCP and, where TLS comes first, TLS; each with its own time limit. */
-export async function dial(settings: NextHopSettings, limits: TimeLimits): Promise<Dialed> {
-  const found = await lookup(settings.host, limits.dnsMs);
+export async function dial(settings: NextHopSettings, limits: TimeLimits, stopping?: AbortSignal): Promise<Dialed> {
+  const found = await lookup(settings.host, limits.dnsMs, stopping);
+  if (stopping?.aborted)
+    return { ok: false, ending: { phase: "connect", cause: { kind: "withdrawn", why: "stopping" } } };
   if (!found.ok) return { ok: false, ending: { phase: "dns", cause: found.cause } };
 
   const tls = settings.security === "tls";
@@ -28,18 +30,24 @@ export async function dial(settings: NextHopSettings, limits: TimeLimits): Promi
 
   return new Promise((resolve) => {
     let phase: "connect" | "tls" = "connect";
-    const fail = (cause: Ending["cause"]) => {
+    const done = () => {
       clearTimeout(timer);
+      stopping?.removeEventListener("abort", onStop);
+    };
+    const fail = (cause: Ending["cause"]) => {
+      done();
       // Trouble may still come up while it goes down, and nobody wants to hear of it.
       socket.removeAllListeners("error").on("error", () => {});
       socket.destroy();
       resolve({ ok: false, ending: { phase, cause } });
     };
     const expired = () => fail({ kind: "timeout" });
+    const onStop = () => fail({ kind: "withdrawn", why: "stopping" });
+    stopping?.addEventListener("abort", onStop);
     let timer = setTimeout(expired, limits.connectMs);
 
     const opened = () => {
-      clearTimeout(timer);
+      done();
       socket.removeListener("error", onError).removeListener("close", onClose);
       resolve({ ok: true, socket, tls });
     };

@@ -12,20 +12,24 @@ export type LookedUp =
  * The name servers are asked first, and the system (hosts file, search domains) only for what they do not know: the
  * system's lookups share four threads, so that one tenant's dead name server would hold up every other's mail.
  */
-export async function lookup(host: string, limitMs: number): Promise<LookedUp> {
+export async function lookup(host: string, limitMs: number, stopping?: AbortSignal): Promise<LookedUp> {
   const family = isIP(host);
   if (family !== 0) return { ok: true, addresses: [{ address: host, family: family === 4 ? 4 : 6 }] };
 
   const resolver = new Resolver({ timeout: Math.ceil(limitMs / 3), tries: 2 });
   const expiry = Promise.withResolvers<LookedUp>();
-  const timer = setTimeout(() => {
+  const giveUp = (cause: EndingCause) => {
     resolver.cancel();
-    expiry.resolve({ ok: false, cause: { kind: "timeout" } });
-  }, limitMs);
+    expiry.resolve({ ok: false, cause });
+  };
+  const timer = setTimeout(() => giveUp({ kind: "timeout" }), limitMs);
+  const onStop = () => giveUp({ kind: "withdrawn", why: "stopping" });
+  stopping?.addEventListener("abort", onStop);
   try {
     return await Promise.race([ask(resolver, host), expiry.promise]);
   } finally {
     clearTimeout(timer);
+    stopping?.removeEventListener("abort", onStop);
   }
 }
 

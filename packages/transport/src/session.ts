@@ -36,7 +36,11 @@ export type OpenedSession =
  * recipients, asks for SMTPUTF8 only where an address needs it, does not tell how far a pipelined envelope got, and
  * puts a stream between us and the final dot.
  */
-export async function openSession(settings: NextHopSettings, limits: TimeLimits): Promise<OpenedSession> {
+export async function openSession(
+  settings: NextHopSettings,
+  limits: TimeLimits,
+  stopping?: AbortSignal,
+): Promise<OpenedSession> {
   const clearText = settings.security === "none";
   if (settings.auth && clearText && !settings.allowClearTextAuth) {
     return failed("auth", {
@@ -44,7 +48,7 @@ export async function openSession(settings: NextHopSettings, limits: TimeLimits)
       detail: "they would travel in clear text, which the account forbids",
     });
   }
-  const dialed = await dial(settings, limits);
+  const dialed = await dial(settings, limits, stopping);
   if (!dialed.ok) return dialed;
 
   let offer: Offer | undefined;
@@ -73,20 +77,16 @@ export async function openSession(settings: NextHopSettings, limits: TimeLimits)
     },
   });
 
-  const connected = await step(connection, "ehlo", limits.greetingMs + limits.ehloMs, (done) =>
-    connection.connect(done),
-  );
-  if (connected) return connected;
-  const probed = await step(connection, "ehlo", limits.ehloMs, (done) =>
-    connection.login({ method: offerProbe }, done),
-  );
-  if (probed) return probed;
-  if (settings.auth) {
-    const refused = await step(connection, "auth", limits.authMs, (done) =>
-      connection.login(loginOf(settings.auth!), done),
-    );
-    if (refused) return refused;
-  }
+  const greetMs = limits.greetingMs + limits.ehloMs;
+  const { auth } = settings;
+  const failure =
+    (await step(connection, "ehlo", greetMs, stopping, (done) => connection.connect(done))) ??
+    (await step(connection, "ehlo", limits.ehloMs, stopping, (done) =>
+      connection.login({ method: offerProbe }, done),
+    )) ??
+    (auth &&
+      (await step(connection, "auth", limits.authMs, stopping, (done) => connection.login(loginOf(auth), done))));
+  if (failure) return { ok: false, ending: failure };
 
   const socket = connection._socket;
   if (!socket || socket.destroyed) return failed("ehlo", { kind: "closed" });
@@ -120,20 +120,24 @@ function step(
   connection: SMTPConnection,
   name: "ehlo" | "auth",
   limitMs: number,
+  stopping: AbortSignal | undefined,
   run: (done: (error?: Error | null) => void) => void,
-): Promise<{ ok: false; ending: Ending } | undefined> {
+): Promise<Ending | undefined> {
   return new Promise((resolve) => {
-    const finish = (error?: Error | null) => {
+    const finish = (failure: Ending | undefined) => {
       clearTimeout(timer);
+      stopping?.removeEventListener("abort", onStop);
       connection.removeAllListeners("error").on("error", () => {});
-      if (!error) return resolve(undefined);
-      const ending = endingOf(error, connection.upgrading === true ? "tls" : name);
-      abandon(connection);
-      resolve({ ok: false, ending });
+      if (failure) abandon(connection);
+      resolve(failure);
     };
-    const timer = setTimeout(() => finish(Object.assign(new Error("timed out"), { code: "ETIMEDOUT" })), limitMs);
-    connection.removeAllListeners("error").on("error", finish);
-    run(finish);
+    const onError = (error: Error) => finish(endingOf(error, connection.upgrading === true ? "tls" : name));
+    const onStop = () => finish({ phase: name, cause: { kind: "withdrawn", why: "stopping" } });
+    const timer = setTimeout(() => finish({ phase: name, cause: { kind: "timeout" } }), limitMs);
+    if (stopping?.aborted) return onStop();
+    stopping?.addEventListener("abort", onStop);
+    connection.removeAllListeners("error").on("error", onError);
+    run((error) => (error ? onError(error) : finish(undefined)));
   });
 }
 

@@ -33,6 +33,7 @@ class SmtpNextHop implements NextHop {
   #usable = true;
   #sending: Promise<readonly SendResult[]> | undefined;
   #finalDotIsOut = false;
+  readonly #stopping = new AbortController();
 
   constructor(settings: NextHopSettings, { timeLimits, maxMessagesPerConnection }: NextHopOptions) {
     this.#settings = settings;
@@ -48,7 +49,7 @@ class SmtpNextHop implements NextHop {
   async connect(): Promise<NotAttempted | undefined> {
     if (!this.#usable) return closed;
     if (this.#session && this.#conversation && !this.#conversation.broken) return undefined;
-    const opened = await openSession(this.#settings, this.#limits);
+    const opened = await openSession(this.#settings, this.#limits, this.#stopping.signal);
     if (!opened.ok) {
       this.#usable = false;
       return notAttempted(opened.ending);
@@ -122,6 +123,7 @@ class SmtpNextHop implements NextHop {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#usable = false;
+    this.#stopping.abort();
     // What may be with the next hop by now can only be known from its reply, which has a limit of its own.
     if (this.#sending && this.#finalDotIsOut) await this.#sending;
     const conversation = this.#conversation;
