@@ -176,7 +176,7 @@ describe("a payload that does not fit", () => {
     await wakeUntilDone("7", done);
     await until(async () => (await queues.counts())["mailfleet-turns-quarantine"]!.waiting === 1);
     expect(quarantined).toEqual([{ queue: "mailfleet-turns", jobId: "odd", reason }]);
-    expect(done).toEqual(["7"]);
+    expect(new Set(done)).toEqual(new Set(["7"])); // It may have been woken twice.
 
     await using board = boardQueues(redis.url, events.log);
     const quarantine = board.queues.find(({ name }) => name === "mailfleet-turns-quarantine")!;
