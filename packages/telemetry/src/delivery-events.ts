@@ -120,13 +120,10 @@ export function deliveryEvents(log: Log, metrics: Metrics) {
       readonly accountId: string;
       /** How many deliveries wait because of it. */
       readonly deliveries: number;
-      /** Which limit it was, such as "perMinute". */
-      readonly limit: string;
-      readonly until: Date;
     }): void {
       metrics.ofAccount(facts.tenantId, facts.accountId).rateLimited.value += facts.deliveries;
-      const { tenantId, accountId, deliveries, limit, until } = facts;
-      log.debug({ event: "rate_limited", tenantId, accountId, deliveries, limit, until }, "limit reached");
+      const { tenantId, accountId, deliveries } = facts;
+      log.debug({ event: "rate_limited", tenantId, accountId, deliveries }, "limit reached");
     },
 
     /** A delivery was given up, and is kept with its reason. */

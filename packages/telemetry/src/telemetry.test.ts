@@ -129,17 +129,15 @@ test.each([
 
 test("apps in one process share their metrics, and each has its name on its lines", async () => {
   const { telemetry, lines, samples } = open();
-  telemetry
-    .forApp("intake")
-    .accepted({
-      messageId: "m",
-      tenantId: "t",
-      accountId: "a",
-      origin: "http",
-      priority: "low",
-      recipients: 1,
-      sizeBytes: 2_048,
-    });
+  telemetry.forApp("intake").accepted({
+    messageId: "m",
+    tenantId: "t",
+    accountId: "a",
+    origin: "http",
+    priority: "low",
+    recipients: 1,
+    sizeBytes: 2_048,
+  });
   telemetry.forApp("intake").log.info({}, "hello");
   expect(await samples("mailfleet_accepted_total")).toEqual(['mailfleet_accepted_total{origin="http"} 1']);
   expect(lines()).toMatchObject([{ app: "intake", msg: "hello" }]);
@@ -178,7 +176,7 @@ test("what the fleet does is counted", async () => {
   telemetry.leaseTakenOver({ kind: "lane", id: "1", fence: 2 });
   telemetry.wakesDropped({ count: 5, reason: "redis" });
   telemetry.jobQuarantined({ queue: "mailfleet-turns", jobId: "j", reason: "accountUid: invalid_type" });
-  telemetry.rateLimited({ tenantId: "t", accountId: "a", deliveries: 6, limit: "perMinute", until: new Date() });
+  telemetry.rateLimited({ tenantId: "t", accountId: "a", deliveries: 6 });
   telemetry.authAttempt({ via: "smtp", result: "failure", remoteAddress: "::1" });
   telemetry.httpRequest({
     requestId: "r",
