@@ -56,8 +56,18 @@ export class SubmissionConnection extends SMTPConnection {
     // AUTH is not offered where it would go out in clear.
     const offersAuth = this.secure || this.#server.options.allowInsecureAuth;
     const shown = Array.isArray(data) && !offersAuth ? data.filter((line) => !line.startsWith("AUTH ")) : data;
+    this.#gatherReplies();
     super.send(code, shown, typeof shown === "string" && ownStatus.test(shown) ? false : context);
+    if (code === 220) this._socket.uncork(); // A TLS handshake may follow, below what is gathered.
     if (code >= 400 && code !== 421) this.#count(code);
+  }
+
+  /** Replies to commands that came in one go leave in one go (RFC 2920): a write costs more than all else about them. */
+  #gatherReplies(): void {
+    const socket = this._socket;
+    if (socket.writableCorked > 0) return;
+    socket.cork();
+    process.nextTick(() => socket.uncork());
   }
 
   #count(code: number): void {
