@@ -58,6 +58,8 @@ export interface Rounds extends AsyncDisposable {
   promote(deliveryUid: string, workerId: number): Promise<Verdict>;
   /** Resolves once it is committed, however long the database is away; a record is never dropped. */
   record(record: DeliveryRecord): Promise<void>;
+  /** What was recorded elsewhere is not in hand any more. */
+  forget(deliveryUid: string): void;
   /** Records that wait for a commit. */
   readonly unrecorded: number;
 }
@@ -190,7 +192,11 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
     if (asked.length === 0) return;
     const refused = new Map<string, Verdict>();
     for (const row of rows) if (row.kind === "p") refused.set(row.delivery_uid as string, row.verdict as Verdict);
-    for (const { value, resolve } of asked) resolve(refused.get(value) ?? "go");
+    for (const { value, resolve } of asked) {
+      const verdict = refused.get(value) ?? "go";
+      if (verdict === "gone") inHand.delete(value);
+      resolve(verdict);
+    }
   }
 
   function answerClaims(
@@ -213,7 +219,10 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
         wake(true);
       }),
     promote: (deliveryUid, workerId) => {
-      if (workerId !== lease.id) return Promise.resolve("gone");
+      if (workerId !== lease.id) {
+        inHand.delete(deliveryUid);
+        return Promise.resolve("gone");
+      }
       return new Promise((resolve) => {
         promotions.push({ value: deliveryUid, resolve });
         wake(true);
@@ -224,6 +233,7 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
         records.push({ value: record, resolve });
         wake(false);
       }),
+    forget: (deliveryUid) => void inHand.delete(deliveryUid),
     get unrecorded() {
       return records.length;
     },

@@ -21,6 +21,8 @@ export interface WorkerLease extends AsyncDisposable {
   readonly id: number;
   /** Whether incarnation `id` may still finish what it has in hand. */
   holds(id: number): boolean;
+  /** What the database's clock shows now, ms since 1970: the only time that decides anything. */
+  databaseNowMs(): number;
   /** Renews now; called by the process's timer. Never rejects. */
   renew(): Promise<void>;
 }
@@ -43,24 +45,29 @@ export async function joinAsWorker(db: Database, options: WorkerLeaseOptions): P
   let id = 0;
   let heldUntil = 0;
   let renewing: Promise<void> | undefined;
+  /** What to add to our monotonic clock to get the database's. */
+  let clockOffsetMs = 0;
 
   async function join() {
     const asked = now();
-    const [row] = await db.query<{ id: number }>(
-      "insert into mailfleet.workers (app, host, lease_until) values ($1, $2, now() + make_interval(secs => $3)) returning id",
+    const [row] = await db.query<{ id: number; now_ms: number }>(
+      "insert into mailfleet.workers (app, host, lease_until) values ($1, $2, now() + make_interval(secs => $3)) returning id, extract(epoch from now())::float8 * 1000 as now_ms",
       [options.app, hostname(), leaseSeconds],
     );
-    id = (row as { id: number }).id;
+    if (!row) throw new Error("the worker's row was not written");
+    id = row.id;
+    clockOffsetMs = row.now_ms - now();
     heldUntil = asked + limits.leaseMs - limits.marginMs;
   }
 
   async function renewOnce() {
     const asked = now();
-    const rows = await db.query(
-      "update mailfleet.workers set lease_until = now() + make_interval(secs => $2) where id = $1 and lapsed_at is null returning id",
+    const rows = await db.query<{ now_ms: number }>(
+      "update mailfleet.workers set lease_until = now() + make_interval(secs => $2) where id = $1 and lapsed_at is null returning extract(epoch from now())::float8 * 1000 as now_ms",
       [id, leaseSeconds],
     );
-    if (rows.length > 0) {
+    if (rows[0]) {
+      clockOffsetMs = rows[0].now_ms - now();
       heldUntil = asked + limits.leaseMs - limits.marginMs;
       return;
     }
@@ -77,6 +84,7 @@ export async function joinAsWorker(db: Database, options: WorkerLeaseOptions): P
     get id() {
       return id;
     },
+    databaseNowMs: () => now() + clockOffsetMs,
     holds: (incarnation) => incarnation === id && now() < heldUntil,
     renew() {
       renewing ??= renewOnce()

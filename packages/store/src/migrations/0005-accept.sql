@@ -27,7 +27,9 @@ begin
 
   return query
   with input as materialized (
-    select m.*, a.uid as account_uid, a.has_domain_limits
+    select m.*, a.uid as account_uid, a.has_domain_limits,
+      -- No attempt begins after the account's giveUpAfter, five days unless it says otherwise.
+      least(m.expires_at, now() + make_interval(secs => coalesce((a.settings #>> '{retry,giveUpAfterMs}')::float8, 432000000) / 1000)) as given_up_at
     from json_to_recordset(p_messages) as m(n integer, uid uuid, tenant text, origin text, id text, visible_id text,
       digest text, account text, message_id text, via text, reverse_path text, header_from text, subject text,
       priority smallint, in_doubt text, batch text, tags json, metadata json, smtp_utf8 boolean, eight_bit boolean,
@@ -56,7 +58,7 @@ begin
     insert into mailfleet.contents (message_uid, bytes)
     select f.uid, substring(p_content from f.content_at + 1 for f.size_bytes) from fresh f where f.blob_key is null
   ), envelopes as materialized (
-    select f.uid as message_uid, f.tenant, f.account_uid, f.priority, f.send_at, f.expires_at, r.*, k.id as key_id
+    select f.uid as message_uid, f.tenant, f.account_uid, f.priority, f.send_at, f.given_up_at, r.*, k.id as key_id
     from json_to_recordset(p_recipients) as r(n integer, uid uuid, recipient text, domain text, position integer, notify json, orcpt text)
     join fresh f on f.n = r.n
     join mailfleet.queue_keys k on k.account_uid = f.account_uid
@@ -68,12 +70,12 @@ begin
     from envelopes e
   ), now_due as (
     insert into mailfleet.ready (delivery_uid, message_uid, tenant_id, account_uid, key_id, priority, expires_at, band)
-    select e.uid, e.message_uid, e.tenant, e.account_uid, e.key_id, e.priority, e.expires_at, e.priority
+    select e.uid, e.message_uid, e.tenant, e.account_uid, e.key_id, e.priority, e.given_up_at, e.priority
     from envelopes e where e.send_at is null or e.send_at <= now()
     order by e.n, e.position
   ), due_later as (
     insert into mailfleet.later (delivery_uid, message_uid, tenant_id, account_uid, key_id, priority, expires_at, due_at)
-    select e.uid, e.message_uid, e.tenant, e.account_uid, e.key_id, e.priority, e.expires_at, e.send_at
+    select e.uid, e.message_uid, e.tenant, e.account_uid, e.key_id, e.priority, greatest(e.given_up_at, e.send_at + interval '1 hour'), e.send_at
     from envelopes e where e.send_at > now()
   )
   select i.n,

@@ -176,3 +176,29 @@ as $$
                     where l.account_uid = k.account_uid)
   limit p_limit
 $$;
+
+-- Claims mail whose time is up where nobody would look at it: behind a blocked account or a suspended tenant.
+create function mailfleet.claim_expired(p_worker bigint, p_limit integer) returns setof uuid
+language sql
+set enable_seqscan = off
+as $$
+  with quiet as materialized (
+    select k.id from mailfleet.queue_keys k
+    join mailfleet.queue_keys own on own.account_uid = k.account_uid and own.domain is null
+    join mailfleet.tenants t on t.id = k.tenant_id
+    where own.blocked_until > now() or k.blocked_until > now() or t.state <> 'active'
+  ), over as materialized (
+    select o.ctid from quiet q
+    cross join generate_series(0, 4) as b
+    cross join lateral (select r.ctid, r.expires_at from mailfleet.ready r where r.key_id = q.id and r.band = b order by r.seq limit 500) o
+    where o.expires_at <= now()
+    limit p_limit
+  ), gone as (
+    delete from mailfleet.ready r where r.ctid = any (array(select ctid from over)) and r.expires_at <= now() returning r.*
+  ), taken as (
+    insert into mailfleet.inflight (delivery_uid, message_uid, tenant_id, account_uid, key_id, priority, attempt, crashes, expires_at, band, seq, worker)
+    select g.delivery_uid, g.message_uid, g.tenant_id, g.account_uid, g.key_id, g.priority, g.attempt, g.crashes, g.expires_at, g.band, g.seq, p_worker
+    from gone g
+  )
+  select g.delivery_uid from gone g
+$$;

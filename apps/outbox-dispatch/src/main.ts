@@ -1,0 +1,24 @@
+import { openQueues } from "@mailfleet/queue";
+import { createHealth, createWatchdog, run, serveHealth } from "@mailfleet/service";
+import { openStore } from "@mailfleet/store";
+import { openTelemetry } from "@mailfleet/telemetry";
+import { readConfig } from "./config.ts";
+import { startDispatch } from "./dispatch.ts";
+
+const config = readConfig(process.env);
+
+await run(
+  async (scope) => {
+    const telemetry = scope.own(openTelemetry("outbox-dispatch", config), "telemetry");
+    for (const warning of config.warnings) telemetry.log.warn(warning);
+    const onError = (error: Error) => telemetry.log.warn({ err: error }, "a database connection broke");
+    const store = scope.own(openStore({ ...config.store, onError }), "store");
+    const queues = scope.own(await openQueues(config.redisUrl.reveal(), telemetry), "queues");
+    const watchdog = createWatchdog();
+    const checks = { database: () => store.db.query("select 1"), redis: () => queues.ping() };
+    const health = createHealth({ draining: scope.draining, checks, watchdog });
+    scope.own(await serveHealth({ host: config.metricsHost, port: config.metricsPort, health, telemetry }), "metrics");
+    await startDispatch({ store, queues, telemetry, settings: config, watchdog }, scope);
+  },
+  { graceMs: config.graceMs, closeMs: 5_000 },
+);

@@ -1,0 +1,97 @@
+import type {
+  Claim,
+  ClaimRequest,
+  DeliveryRecord,
+  Lane,
+  LaneLease,
+  SendingAccount,
+  Store,
+  Submission,
+  Transmission,
+  Verdict,
+} from "@mailfleet/store";
+import {
+  accept,
+  blockAccount,
+  leaseLane,
+  loadContent,
+  loadTransmissions,
+  prepare,
+  type Rounds,
+  recordRow,
+  releaseLane,
+  unblockAccount,
+  type WorkerLease,
+} from "@mailfleet/store";
+import type { Content } from "@mailfleet/transport";
+
+/**
+ * What a turn needs of the truth: leases, claims, promotions, records. The process's implementation shares statements
+ * between lanes; the simulation's takes one step at a time.
+ */
+export interface Outbox {
+  leaseLane(accountUid: number): Promise<LaneLease>;
+  releaseLane(lane: Lane): Promise<void>;
+  account(accountUid: number): Promise<SendingAccount | undefined>;
+  claim(request: ClaimRequest): Promise<{
+    readonly blocked: boolean;
+    readonly transmissions: readonly Transmission[];
+    readonly claims: readonly Claim[];
+  }>;
+  promote(transmission: Transmission): Promise<Verdict>;
+  /** Resolves once committed. With a notification, both are committed together or not at all. */
+  record(record: DeliveryRecord, notification?: Submission): Promise<void>;
+  block(
+    lane: Lane,
+    trouble: { readonly delayMs: number; readonly status: string; readonly reason: string },
+  ): Promise<boolean>;
+  unblock(accountUid: number): Promise<void>;
+  content(transmission: Transmission): Promise<Content | undefined>;
+  /** Whether the incarnation that claimed it may still finish what it has in hand. */
+  holds(workerId: number): boolean;
+  databaseNowMs(): number;
+}
+
+export function openOutbox(store: Store, lease: WorkerLease, rounds: Rounds): Outbox {
+  const { db } = store;
+  return {
+    leaseLane: (accountUid) => leaseLane(db, lease.id, accountUid),
+    releaseLane: (lane) => releaseLane(db, lane),
+    account: (accountUid) => store.accounts.openForSending(accountUid),
+    async claim(request) {
+      const { blocked, workerId, claims } = await rounds.claim(request);
+      if (claims.length === 0) return { blocked, transmissions: [], claims };
+      try {
+        const uids = claims.map(({ deliveryUid }) => deliveryUid);
+        return { blocked, transmissions: await loadTransmissions(db, workerId, uids), claims };
+      } catch (error) {
+        for (const { deliveryUid, attempt } of claims) {
+          void rounds.record({ deliveryUid, tenantId: "", workerId, attempt: attempt + 1, next: { kind: "back" } });
+        }
+        throw error;
+      }
+    },
+    promote: ({ deliveryUid, workerId }) => rounds.promote(deliveryUid, workerId),
+    async record(record, notification) {
+      if (!notification) return rounds.record(record);
+      await db.transaction(async (tx) => {
+        const late = await tx.query("select * from mailfleet.record($1)", [JSON.stringify([recordRow(record)])]);
+        if (late.length === 0) await accept(tx, [prepare(notification)]);
+      });
+      rounds.forget(record.deliveryUid);
+    },
+    block: (lane, trouble) => blockAccount(db, lane, trouble),
+    unblock: (accountUid) => unblockAccount(db, accountUid),
+    async content({ messageUid, sizeBytes, bytes, blobKey }) {
+      if (bytes) return { sizeBytes, bytes };
+      if (blobKey === undefined) {
+        const loaded = await loadContent(db, messageUid);
+        return loaded && { sizeBytes, bytes: loaded };
+      }
+      const { blobs } = store;
+      return blobs && { sizeBytes, open: () => blobs.get(blobKey) };
+    },
+    holds: (workerId) => lease.holds(workerId),
+    databaseNowMs: () => lease.databaseNowMs(),
+  };
+}

@@ -1,0 +1,114 @@
+import type { Queues } from "@mailfleet/queue";
+import {
+  type Abandoned,
+  claimExpired,
+  type DeliveryRecord,
+  loadTransmissions,
+  maintainStore,
+  returnSuspended,
+  type SendingAccount,
+  type Store,
+  sweepOnce,
+  type Transmission,
+} from "@mailfleet/store";
+import type { Telemetry } from "@mailfleet/telemetry";
+import { recordOfAbandoned, recordOfVerdict } from "./follow.ts";
+import { owesNotification } from "./notification.ts";
+import type { Outbox } from "./outbox.ts";
+import { notificationFor } from "./turn.ts";
+
+export interface SweepDeps {
+  readonly store: Store;
+  readonly outbox: Outbox;
+  readonly telemetry: Telemetry;
+  readonly ehloName: string;
+  readonly random: () => number;
+  readonly workerId: () => number;
+  /** Asks for a turn. */
+  readonly wake: (accountUid: number) => void;
+}
+
+/** Expired mail that one tick ends. */
+const expiredPerTick = 200;
+
+/**
+ * One tick: whatever a lost errand, a lost process or a lost Redis left lying is found here and put right. All processes
+ * tick; one at a time gets the lock.
+ */
+export async function sweep(deps: SweepDeps): Promise<void> {
+  const { store, telemetry, wake } = deps;
+  const found = await sweepOnce(store.db);
+  if (!found) return;
+  for (const accountUid of found.accountUids) wake(accountUid);
+  telemetry.sweepRepaired({ kind: "woken", count: found.accountUids.length });
+  if (found.abandoned.length > 0) await recordAbandoned(deps, found.abandoned);
+  await endExpired(deps);
+}
+
+/** What lapsed workers were transmitting is in doubt: its attempt is written, and it is retried or held as its tenant chose. */
+async function recordAbandoned(deps: SweepDeps, abandoned: readonly Abandoned[]): Promise<void> {
+  const { store, outbox, telemetry, random } = deps;
+  for (const [workerId, theirs] of Map.groupBy(abandoned, (one) => one.workerId)) {
+    const crashes = new Map(theirs.map((one) => [one.deliveryUid, one.crashes]));
+    telemetry.claimsLapsed({ workerId: String(workerId), claimed: 0, transmitting: theirs.length });
+    for (const transmission of await loadTransmissions(store.db, workerId, [...crashes.keys()])) {
+      const account = await outbox.account(transmission.accountUid);
+      if (!account) continue;
+      const context = { nowMs: outbox.databaseNowMs(), retry: account.retry, random };
+      const record = recordOfAbandoned(transmission, crashes.get(transmission.deliveryUid) ?? 0, context);
+      await settle(deps, account, transmission, record);
+      telemetry.log.warn(
+        {
+          event: "in_doubt",
+          deliveryId: transmission.deliveryUid,
+          tenantId: transmission.tenantId,
+          next: record.next.kind,
+        },
+        "a sender lapsed while transmitting",
+      );
+    }
+  }
+}
+
+/** Mail that waits behind a blocked account or a suspended tenant ends when its time is up, like any other. */
+async function endExpired(deps: SweepDeps): Promise<void> {
+  const { store, outbox, workerId } = deps;
+  const worker = workerId();
+  const uids = await claimExpired(store.db, worker, expiredPerTick);
+  if (uids.length === 0) return;
+  for (const transmission of await loadTransmissions(store.db, worker, uids)) {
+    const record = recordOfVerdict("expired", transmission);
+    const account = await outbox.account(transmission.accountUid);
+    if (record && account) await settle(deps, account, transmission, record);
+  }
+}
+
+async function settle(deps: SweepDeps, account: SendingAccount, transmission: Transmission, record: DeliveryRecord) {
+  const { outbox, ehloName } = deps;
+  const notification = owesNotification(transmission, record)
+    ? await notificationFor(outbox, account, ehloName, transmission, record)
+    : undefined;
+  await outbox.record(record, notification);
+}
+
+/** What is done now and then by whoever is elected: next month's partitions, old keys, suspensions that are over, depths. */
+export async function maintain({
+  store,
+  queues,
+  telemetry,
+  wake,
+}: {
+  readonly store: Store;
+  readonly queues: Queues;
+  readonly telemetry: Telemetry;
+  readonly wake: (accountUid: number) => void;
+}): Promise<void> {
+  const sample = await maintainStore(store.db);
+  if (!sample) {
+    telemetry.outboxForgotten();
+    return;
+  }
+  telemetry.outboxSampled(sample);
+  for (const accountUid of await returnSuspended(store.db)) wake(accountUid);
+  telemetry.queueSampled(await queues.counts().catch(() => ({})));
+}

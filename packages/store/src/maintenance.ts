@@ -1,0 +1,72 @@
+import type { Database, Tx } from "./database.ts";
+
+/** What waits, by state, and for how long the oldest has been due. */
+export interface OutboxSample {
+  readonly depth: {
+    readonly pending: number;
+    readonly retrying: number;
+    readonly sending: number;
+    readonly held: number;
+  };
+  readonly oldestDueSeconds: number;
+}
+
+/** An arbitrary number that only maintenance uses. */
+const MAINTENANCE_LOCK = 7_114_002;
+
+/** Keys go this long after their message was accepted and has ended. */
+const keyDays = 30;
+const keysPerTick = 5_000;
+
+/** One tick of maintenance, or undefined where another process is at it: next months' partitions, old submission keys, a sample. */
+export async function maintainStore(db: Database): Promise<OutboxSample | undefined> {
+  return db.transaction(async (tx) => {
+    const [lock] = await tx.query<{ mine: boolean }>("select pg_try_advisory_xact_lock($1) as mine", [
+      MAINTENANCE_LOCK,
+    ]);
+    if (!lock?.mine) return undefined;
+    await tx.query("select mailfleet.ensure_partitions(now())");
+    await forgetOldKeys(tx);
+    return sampleOutbox(tx);
+  });
+}
+
+/** A key is forgotten 30 days after its message's last delivery has ended: until then the same id is the same message. */
+async function forgetOldKeys(tx: Tx): Promise<void> {
+  await tx.query(
+    `delete from mailfleet.submission_keys k where (k.tenant_id, k.origin, k.id) in (
+       select o.tenant_id, o.origin, o.id from mailfleet.submission_keys o
+       where o.created_at < now() - make_interval(days => $1)
+         and not exists (select from mailfleet.deliveries d where d.message_uid = o.message_uid
+           and (d.ended_at is null or d.ended_at > now() - make_interval(days => $1)))
+       limit $2)`,
+    [keyDays, keysPerTick],
+  );
+}
+
+async function sampleOutbox(tx: Tx): Promise<OutboxSample> {
+  const [row] = await tx.query<{
+    pending: number;
+    retrying: number;
+    sending: number;
+    held: number;
+    oldest: number | null;
+  }>(
+    `select (select count(*) from mailfleet.ready where attempt = 0) + (select count(*) from mailfleet.later where attempt = 0) as pending,
+            (select count(*) from mailfleet.ready where attempt > 0) + (select count(*) from mailfleet.later where attempt > 0) as retrying,
+            (select count(*) from mailfleet.inflight) as sending,
+            (select count(*) from mailfleet.held) as held,
+            (select extract(epoch from now() - min(due_at))::float8 from mailfleet.later where due_at <= now()) as oldest`,
+  );
+  const { pending = 0, retrying = 0, sending = 0, held = 0, oldest } = row ?? {};
+  return { depth: { pending, retrying, sending, held }, oldestDueSeconds: oldest ?? 0 };
+}
+
+/** Claims mail whose time is up where no turn would look at it; see `mailfleet.claim_expired`. */
+export async function claimExpired(db: Database, workerId: number, limit: number): Promise<string[]> {
+  const rows = await db.query<{ uid: string }>("select uid from mailfleet.claim_expired($1, $2) as uid", [
+    workerId,
+    limit,
+  ]);
+  return rows.map(({ uid }) => uid);
+}
