@@ -14,7 +14,14 @@ import {
   nothingIsSkippedForGood,
   testsDoNotSleep,
 } from "./tidy/files.ts";
-import { appsAreLeaves, importRings, mailIsPure, oneDoorPerLibrary, packagesAreClosed } from "./tidy/imports.ts";
+import {
+  appsAreLeaves,
+  declaresWhatItImports,
+  importRings,
+  mailIsPure,
+  oneDoorPerLibrary,
+  packagesAreClosed,
+} from "./tidy/imports.ts";
 import { brokenLinks } from "./tidy/links.ts";
 import { judge } from "./tidy/rule.ts";
 import { importsOf, readSources } from "./tidy/sources.ts";
@@ -27,6 +34,7 @@ const rules = [
   packagesAreClosed,
   mailIsPure,
   oneDoorPerLibrary,
+  declaresWhatItImports(files),
   filesAreShort,
   noDrawers,
   namesAreKebabCase,
@@ -107,5 +115,5 @@ describe("the dependencies keep above their floors", () => {
 test("imports of every kind are seen", () => {
   const text =
     'import a, {\n  b,\n} from "one";\nimport "two";\nexport * from "three";\nawait import("four");\nimport type { c } from "five";';
-  expect(importsOf({ path: "a.ts", text })).toEqual(["one", "two", "three", "four", "five"]);
+  expect(importsOf({ path: "a.ts", text }).toSorted()).toEqual(["five", "four", "one", "three", "two"]);
 });

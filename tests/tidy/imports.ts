@@ -78,6 +78,32 @@ export const oneDoorPerLibrary: Rule = {
   broken: { path: "apps/intake/src/messages.ts", text: 'import pg from "pg";' },
 };
 
+/** The name under which npm knows what an import reaches into; undefined for our own files and Node's modules. */
+function libraryOf(specifier: string): string | undefined {
+  if (!/^@?[a-z]/.test(specifier) || specifier.startsWith("node:")) return undefined;
+  return specifier.match(/^(@[^/]+\/[^/]+|[^/]+)/)?.[1];
+}
+
+/** A rule of all the files together, since what a package declares is in another file than what it imports. */
+export function declaresWhatItImports(files: readonly SourceFile[]): Rule {
+  const declared = new Map(
+    files
+      .filter(({ path: file }) => /^(apps|packages)\/[^/]+\/package\.json$/.test(file))
+      .map((file) => [packageOf(file.path), Object.keys(JSON.parse(file.text).dependencies ?? {})]),
+  );
+  return {
+    name: "a package declares every library that its code imports",
+    why: "What only the root declares is there in a checkout, and missing in an image. Tests may use the root's.",
+    applies: (file) => isCode(file) && !isTest(file.path) && packageOf(file.path) !== "packages/testkit",
+    complaints: (file) =>
+      refused(file, (specifier) => {
+        const library = libraryOf(specifier);
+        return library !== undefined && !declared.get(packageOf(file.path))?.includes(library);
+      }),
+    broken: { path: "packages/mail/src/tidy-example.ts", text: 'import { nothing } from "left-pad";' },
+  };
+}
+
 /**
  * Packages that import one another in a ring, each as "a → b → a". Tests may look back: what they import is not shipped.
  */

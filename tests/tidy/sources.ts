@@ -23,10 +23,11 @@ export async function readSources(folder = root): Promise<readonly SourceFile[]>
   return files;
 }
 
-/** What a file imports: static, dynamic, for types, and re-exported. */
+/** What a file imports: static, dynamic, for types, and re-exported. A "from" within some text is none of these. */
 export function importsOf({ text }: SourceFile): readonly string[] {
-  const found = text.matchAll(/(?:\bfrom\s*|\bimport\s*\(?\s*)"([^"\n]+)"/g);
-  return [...found].map(([, specifier]) => specifier ?? "");
+  const atStart = text.matchAll(/^(?:import|export)\b(?:[^"'`;]*?\bfrom)?\s*"([^"\n]+)"/gm);
+  const inside = text.matchAll(/\bimport\(\s*"([^"\n]+)"/g);
+  return [...atStart, ...inside].map(([, specifier]) => specifier ?? "");
 }
 
 /** "packages/store" for a file below it; undefined for a file of no package. */
