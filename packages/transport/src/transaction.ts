@@ -114,7 +114,9 @@ export function transact(conversation: Conversation, offer: Offer, manner: Manne
 
   const onData = (code: number, text: string) => {
     if (accepted > 0) {
-      if (code < 400) return sendContent();
+      if (code >= 300 && code < 400) return sendContent();
+      // A 2yz does not ask for content; to send it all the same would be to send commands of somebody else's making.
+      if (code < 300) return hangUp("data", code, text);
       settle("data", replied(code, text));
       return end(true);
     }
