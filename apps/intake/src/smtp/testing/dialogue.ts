@@ -126,7 +126,9 @@ export function connectClient(port: number): Client {
     async startTls(options) {
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       socket.removeAllListeners();
-      const secured = connectTls({ ...options, socket }, resolve).once("error", reject);
+      const secured = connectTls({ ...options, socket }, resolve)
+        .once("error", reject)
+        .once("close", reject);
       await promise;
       socket = secured;
       listenTo(secured);
