@@ -18,7 +18,9 @@ export function check<T>(schema: z.ZodType<T>, input: unknown): Checked<T> {
 
 /** Fastify's validator: what it rejects is a ProblemError already. */
 export function validatorCompiler({ schema, httpPart }: { schema: z.ZodType; httpPart?: string }) {
-  return (input: unknown) => {
+  return (received: unknown) => {
+    // Fastify says null where there is no body.
+    const input = httpPart === "body" && received === null ? undefined : received;
     if (httpPart === "body" && input === undefined && !schema.safeParse(undefined).success) {
       return { error: new ProblemError("body_required") };
     }
@@ -87,11 +89,16 @@ function unionErrors(issue: z.core.$ZodIssueInvalidUnion, path: readonly Propert
   if (issue.input === undefined) {
     return [{ path: pointer(path), code: "required", detail: "The field is missing." }];
   }
-  const meant = issue.errors.find(
-    (branch) => !branch.some(({ code, path: at }) => code === "invalid_type" && at.length === 0),
-  );
+  const meant = issue.errors.find((branch) => !branch.some(isOfType));
   if (meant) return fieldErrors(meant as Issue[], path);
   return [{ path: pointer(path), code: "wrong_type", detail: "The value has none of the types allowed." }];
+}
+
+/** The value itself has another type; nothing in it was looked at. */
+function isOfType(issue: Issue): boolean {
+  if (issue.path.length > 0) return false;
+  if (issue.code === "invalid_union") return issue.errors.every((branch) => branch.some(isOfType));
+  return issue.code === "invalid_type";
 }
 
 const tooMuch: Record<string, string> = { string: "too_long", array: "too_many", set: "too_many", map: "too_many" };

@@ -36,12 +36,14 @@ export async function documentRoutes(
     },
     transform: (document) => {
       const { schema, url } = transform(document as never);
-      return { schema: withHeaders(schema as Documented, document.route.config ?? {}), url };
+      return { schema: withHeaders(schema as Documented, url, document.route.config ?? {}), url };
     },
     transformObject: jsonSchemaTransformObject,
   });
-  app.get("/openapi.json", { config: { access: "public" }, schema: { hide: true } as never }, (_request, reply) =>
-    reply.type("application/json").serializer(String).send(JSON.stringify(app.swagger())),
+  app.get(
+    "/openapi.json",
+    { config: { access: "public" }, schema: { hide: true } },
+    async () => app.swagger() as object,
   );
   await app.register(async (pages) => {
     pages.addHook("onRoute", (route) => {
@@ -61,19 +63,19 @@ const transform = createJsonSchemaTransform({ skipList: [] });
 interface Documented {
   hide?: boolean;
   headers?: unknown;
-  security?: unknown;
+  security?: { readonly [label: string]: readonly string[] }[];
 }
 
 const tenantHeader = { type: "string", description: "The tenant that the admin means." };
 const keyHeader = { type: "string", description: "The default of `id`." };
 
 /** Headers are read by hooks, not by schemas, and documented here. */
-function withHeaders(schema: Documented, config: { access?: string; tenant?: string; url?: string }): Documented {
+function withHeaders(schema: Documented, url: string, config: { access?: string; tenant?: string }): Documented {
   if (schema.hide) return schema;
   if (config.access === "public") return { ...schema, security: [] };
   const properties = {
     ...(config.tenant && { "Mailfleet-Tenant": tenantHeader }),
-    ...(config.url === "/v1/messages" && config.access === "submit" && { "Idempotency-Key": keyHeader }),
+    ...(url === "/v1/messages" && config.access === "submit" && { "Idempotency-Key": keyHeader }),
   };
   return Object.keys(properties).length > 0 ? { ...schema, headers: { type: "object", properties } } : schema;
 }

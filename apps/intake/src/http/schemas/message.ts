@@ -35,11 +35,17 @@ const attachment = z
   })
   .meta({ id: "Attachment" });
 
+/** What JSON can say and PostgreSQL cannot store: NUL, and halves of surrogate pairs, which alone are still escaped. */
+const unstorable = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/;
+
 const metadata = z
   .record(z.string().max(256), z.unknown())
   .superRefine((value, context) => {
-    if (Buffer.byteLength(JSON.stringify(value)) > messageLimits.metadataBytes) {
+    const text = JSON.stringify(value);
+    if (Buffer.byteLength(text) > messageLimits.metadataBytes) {
       issue(context, "too_long", `As JSON, at most ${messageLimits.metadataBytes} bytes.`);
+    } else if (unstorable.test(text)) {
+      issue(context, "control_character", "A text in it has a NUL, or is not well-formed.");
     }
   })
   .describe("Returned in every event; as JSON at most 8 KiB.");

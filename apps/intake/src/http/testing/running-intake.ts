@@ -26,7 +26,8 @@ export interface Ask {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export interface RunningIntake extends AsyncDisposable {
+export interface RunningIntake<W = unknown> extends AsyncDisposable {
+  readonly database: W;
   readonly intake: Intake;
   readonly store: Store;
   readonly scope: OpenScope;
@@ -40,10 +41,18 @@ export interface RunningIntake extends AsyncDisposable {
   countRows(): Promise<number>;
 }
 
-export async function runIntake(settings: Partial<IntakeSettings> = {}): Promise<RunningIntake> {
-  const database = await privateDatabase();
+/** How the database is reached: straight, or by a wire of the test's own. */
+interface Wire extends AsyncDisposable {
+  readonly url: string;
+}
+
+export async function runIntake<W extends Wire = Wire>(
+  settings: Partial<IntakeSettings> = {},
+  wire?: (url: string) => Promise<W>,
+): Promise<RunningIntake<W>> {
   const scope = createScope({ graceMs: 2_000, closeMs: 10_000 });
-  scope.own(database);
+  const whole = scope.own(await privateDatabase());
+  const database = wire ? scope.own(await wire(whole.url)) : (whole as unknown as W);
   const telemetry = scope.own(openTelemetry("intake", { logLevel: "silent", processMetrics: false }));
   const secretKeys = [randomBytes(32).toString("base64")];
   const store = scope.own(openStore({ databaseUrl: database.url, poolSize: 4, secretKeys }));
@@ -78,6 +87,7 @@ export async function runIntake(settings: Partial<IntakeSettings> = {}): Promise
   };
 
   return {
+    database,
     intake,
     store,
     scope,
