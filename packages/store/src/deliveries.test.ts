@@ -212,6 +212,16 @@ test.each([
   expect(await rig.claim(uid)).toEqual(action === "retry" ? [ids.held] : []);
 });
 
+test("held mail whose time is up is sent all the same when somebody says so", async () => {
+  const { tenant, uid, ids } = await oneOfEach();
+  await rig.store.db.query("update mailfleet.held set expires_at = now() - interval '1 s' where delivery_uid = $1", [
+    ids.held,
+  ]);
+  await rig.store.deliveries.release(tenant, ids.held, "retry", "me");
+  expect(await rig.claim(uid)).toEqual([ids.held]);
+  expect(await rig.promote(ids.held)).toBe("go");
+});
+
 test("of two decisions about one held delivery, one counts", async () => {
   const { tenant, ids } = await oneOfEach();
   const both = await Promise.all([

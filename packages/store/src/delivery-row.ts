@@ -40,11 +40,15 @@ export const joinTickets = `
   left join mailfleet.inflight i on d.state = 'open' and i.delivery_uid = d.uid
   left join mailfleet.held h on d.state = 'open' and h.delivery_uid = d.uid`;
 
-/** Selects `Delivery` rows, as `d`. */
-export const selectDeliveries = `select d.uid as id, d.tenant_id as "tenantId", d.message_uid as "messageUid",
+/** A `Delivery`'s columns, from `deliveryTables`. */
+export const deliveryColumns = `d.uid as id, d.tenant_id as "tenantId", d.message_uid as "messageUid",
     a.id as account, d.account_uid as "accountUid", d.recipient, ${deliveryState} as state, h.reason as "heldReason",
     d.attempts as "attemptCount", l.due_at as "nextAttemptAt", d.last_status as "lastStatus",
-    d.last_reason as "lastReason", d.created_at as "createdAt", d.ended_at as "endedAt", d.resend_of as "resendOf"
-  from mailfleet.deliveries d
+    d.last_reason as "lastReason", d.created_at as "createdAt", d.ended_at as "endedAt", d.resend_of as "resendOf"`;
+
+export const deliveryTables = `mailfleet.deliveries d
   left join mailfleet.accounts a on a.uid = d.account_uid ${joinTickets}
   left join mailfleet.later l on d.state = 'open' and l.delivery_uid = d.uid`;
+
+/** Selects `Delivery` rows, as `d`. */
+export const selectDeliveries = `select ${deliveryColumns} from ${deliveryTables}`;

@@ -144,6 +144,37 @@ test("cancelling while workers claim and record leaves every delivery with exact
   ]);
 });
 
+test("pages over more unfinished mail than one page looks at still hold every message once", async () => {
+  await rig.account("many");
+  const ids: string[] = [];
+  for (let n = 0; n < 5; n++) {
+    const to = Array.from({ length: 900 }, (_, r) => `r${r}@example.org`);
+    ids.push((await rig.submit("many", { to })).id);
+  }
+  const seen: string[] = [];
+  const seenDeliveries: string[] = [];
+  for (let cursor: string | undefined; ; ) {
+    const page = await rig.store.messages.list("many", { state: "pending", ...(cursor && { cursor }) });
+    seen.push(...page.items.map(({ id }) => id));
+    cursor = page.nextCursor;
+    if (cursor === undefined) break;
+  }
+  for (let cursor: string | undefined; ; ) {
+    const page = await rig.store.deliveries.list("many", {
+      state: "pending",
+      limit: 200,
+      account: "main",
+      ...(cursor && { cursor }),
+    });
+    seenDeliveries.push(...page.items.map(({ id }) => id));
+    cursor = page.nextCursor;
+    if (cursor === undefined) break;
+  }
+  expect(seen).toEqual(ids.toReversed());
+  expect(seenDeliveries).toEqual([...new Set(seenDeliveries)].sort().reverse());
+  expect(seenDeliveries).toHaveLength(4_500);
+});
+
 test("content comes back byte for byte", async () => {
   await rig.account("bytes");
   const content = Buffer.from(Array.from({ length: 70_000 }, (_, n) => n % 256));

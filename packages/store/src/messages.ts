@@ -14,6 +14,7 @@ import { isUid } from "./deliveries.ts";
 import { type Delivery, deliveryState, joinTickets, selectDeliveries } from "./delivery-row.ts";
 import { filterMessages, filterTimes, type MailFilter } from "./list-filter.ts";
 import { type Page, type PageRequest, pageOf, pageSize, readCursor } from "./page.ts";
+import { continued, messageTickets, newestTickets } from "./tickets.ts";
 import { openWhere } from "./where.ts";
 
 export interface Message {
@@ -101,21 +102,7 @@ export function openMessages(db: Database, blobs?: BlobStore): Messages {
         return { ...shown(row), deliveries };
       }),
 
-    async list(tenantId, filter) {
-      const where = openWhere();
-      where.and("m.tenant_id = ?", tenantId);
-      where.andIf("m.uid < ?", readCursor(filter, "uuid"));
-      where.andIf("a.id = ?", filter.account);
-      filterMessages(where, filter);
-      filterTimes(where, "m.uid", "m.accepted_at", filter);
-      if (filter.recipient !== undefined) where.and(hasRecipient, tenantId, filter.recipient, filter.recipient);
-      if (filter.state !== undefined) where.and(stateConditions[filter.state]);
-      const limit = where.parameter(pageSize(filter) + 1);
-      const rows = await db.asTenant(tenantId, (tx) =>
-        tx.query<MessageRow>(`${selectMessages} ${where.text} order by m.uid desc limit ${limit}`, where.values),
-      );
-      return pageOf(rows, pageSize(filter), (row) => row.uid, shown);
-    },
+    list: (tenantId, filter) => db.asTenant(tenantId, (tx) => list(tx, tenantId, filter)),
 
     async cancel(tenantId, id) {
       const uid = await db.asTenant(tenantId, (tx) => findUid(tx, tenantId, id));
@@ -124,6 +111,32 @@ export function openMessages(db: Database, blobs?: BlobStore): Messages {
 
     content: (tenantId, uid) => readContent(db, blobs, tenantId, uid),
   };
+}
+
+async function list(sql: Sql, tenantId: string, filter: MessageFilter & PageRequest): Promise<Page<Message>> {
+  const where = openWhere();
+  where.and("m.tenant_id = ?", tenantId);
+  where.andIf("m.uid < ?", readCursor(filter, "uuid"));
+  where.andIf("a.id = ?", filter.account);
+  filterMessages(where, filter);
+  filterTimes(where, "m.uid", "m.accepted_at", filter);
+  if (filter.recipient !== undefined) where.and(hasRecipient, tenantId, filter.recipient, filter.recipient);
+  if (filter.state !== undefined) where.and(stateConditions[filter.state]);
+  // These have an index of their own, which is narrower still.
+  const isNarrow = filter.recipient !== undefined || filter.batch !== undefined;
+  const tickets = isNarrow ? [] : messageTickets(filter.state);
+  const candidates = await newestTickets(sql, tenantId, tickets, "message_uid", filter);
+  if (tickets.length > 0) where.and("m.uid = any (?::uuid[])", candidates.uids);
+
+  const limit = where.parameter(pageSize(filter) + 1);
+  const rows = await sql.query<MessageRow>(
+    `${selectMessages} ${where.text} order by m.uid desc limit ${limit}`,
+    where.values,
+  );
+  return continued(
+    pageOf(rows, pageSize(filter), (row) => row.uid, shown),
+    candidates,
+  );
 }
 
 const hasRecipient = `m.uid in (select d.message_uid from mailfleet.deliveries d where d.tenant_id = ?

@@ -1,5 +1,6 @@
 import { logCommand } from "./command-log.ts";
 import type { Tx } from "./database.ts";
+import { newEnd } from "./resend.ts";
 import { tally } from "./tally.ts";
 
 /** `retry`: send it after all, perhaps again; `markSent`: the recipient has it; `cancel`: it shall not be sent. */
@@ -28,9 +29,11 @@ export async function release(
      ), returned as (
        insert into mailfleet.ready
          (delivery_uid, message_uid, tenant_id, account_uid, key_id, priority, attempt, crashes, expires_at, band)
-       select delivery_uid, message_uid, tenant_id, account_uid, key_id, priority, attempt, least(crashes, 2), expires_at,
-         case when crashes >= 2 then 4 else priority end
-       from gone where $3 = 'retry'
+       select g.delivery_uid, g.message_uid, g.tenant_id, g.account_uid, g.key_id, g.priority, g.attempt, least(g.crashes, 2),
+         ${newEnd}, case when g.crashes >= 2 then 4 else g.priority end
+       from gone g join mailfleet.messages m on m.tenant_id = g.tenant_id and m.uid = g.message_uid
+       join mailfleet.accounts a on a.uid = g.account_uid
+       where $3 = 'retry'
      ) select account_uid, reason from gone`,
     [tenantId, id, action],
   );

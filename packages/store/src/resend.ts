@@ -1,4 +1,4 @@
-import { domainOf, newId } from "@mailfleet/mail";
+import { defaultRetryPolicy, domainOf, newId } from "@mailfleet/mail";
 import { ensureQueueKey } from "./accounts.ts";
 import type { Tx } from "./database.ts";
 import { type Delivery, selectDeliveries } from "./delivery-row.ts";
@@ -27,6 +27,13 @@ interface Ended {
   has_content: boolean;
   has_account: boolean;
 }
+
+/**
+ * When a delivery is given up that somebody wants sent now: whoever decides so after the message's own end wants it all
+ * the same, and the account's time to give up begins anew.
+ */
+export const newEnd = `least(case when m.expires_at > now() then m.expires_at end,
+  now() + make_interval(secs => coalesce((a.settings #>> '{retry,giveUpAfterMs}')::float8, ${defaultRetryPolicy.giveUpAfterMs}) / 1000))`;
 
 /** The ended delivery stays as it is, a dead letter on record; its row is the lock that keeps resends apart. */
 export async function resend(tx: Tx, tenantId: string, id: string): Promise<Resent> {
@@ -63,9 +70,9 @@ export async function resend(tx: Tx, tenantId: string, id: string): Promise<Rese
      )
      insert into mailfleet.ready (delivery_uid, message_uid, tenant_id, account_uid, key_id, priority, expires_at, band)
      select d.uid, d.message_uid, d.tenant_id, d.account_uid, $4, m.priority,
-       -- Whoever resends after the message's own end wants it all the same.
-       case when m.expires_at > now() then m.expires_at end, m.priority
-     from made d join mailfleet.messages m on m.tenant_id = d.tenant_id and m.uid = d.message_uid`,
+       ${newEnd}, m.priority
+     from made d join mailfleet.messages m on m.tenant_id = d.tenant_id and m.uid = d.message_uid
+     join mailfleet.accounts a on a.uid = d.account_uid`,
     [tenantId, id, uid, key],
   );
   const [delivery] = await tx.query<Delivery>(`${selectDeliveries} where d.tenant_id = $1 and d.uid = $2`, [
