@@ -1,7 +1,7 @@
 import { defaultRetryPolicy, domainOf, newId } from "@mailfleet/mail";
-import { ensureQueueKey } from "./accounts.ts";
 import type { Tx } from "./database.ts";
 import { type Delivery, selectDeliveries } from "./delivery-row.ts";
+import { ensureQueueKey } from "./queue-keys.ts";
 
 export type Resent =
   | { readonly kind: "resent"; readonly delivery: Delivery; readonly accountUid: number }
