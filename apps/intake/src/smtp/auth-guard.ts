@@ -13,6 +13,7 @@ export const authGuardLimits = {
   maxDelayMs: 8_000,
   /** Addresses, users and pairs that are remembered, each. */
   remembered: 10_000,
+  userLength: 257,
 } as const;
 
 export interface AuthGuard {
@@ -59,19 +60,21 @@ export function authGuard({
     remember(map, key, found);
     return found.count;
   };
-  const pair = (user: string, address: string): string => `${address} ${user}`;
+  // No tenant and account have a longer name.
+  const short = (user: string): string => user.slice(0, limits.userLength);
+  const pair = (user: string, address: string): string => `${address} ${short(user)}`;
 
   return {
     isLockedOut: (user, address) =>
       countOf(byAddress, address) >= limits.failuresPerAddress ||
-      (countOf(byUser, user) >= limits.failuresPerUser && !known.has(pair(user, address))),
+      (countOf(byUser, short(user)) >= limits.failuresPerUser && !known.has(pair(user, address))),
     failed(user, address) {
-      const worst = Math.max(count(byAddress, address), count(byUser, user));
+      const worst = Math.max(count(byAddress, address), count(byUser, short(user)));
       return Math.min(limits.maxDelayMs, limits.firstDelayMs * 2 ** Math.min(worst - 1, 30));
     },
     succeeded(user, address) {
       byAddress.delete(address);
-      byUser.delete(user);
+      byUser.delete(short(user));
       remember(known, pair(user, address), true);
     },
   };

@@ -1,17 +1,25 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { collector, contentBudget } from "./content.ts";
+import { type ContentBudget, collector, contentBudgets } from "./content.ts";
 
-const plenty = () => contentBudget(1_000_000);
+const budgets = (contentBytes = 1_000_000, contentBytesPerTenant = contentBytes) =>
+  contentBudgets({ contentBytes, contentBytesPerTenant });
 
 /** What comes of content that arrives in these chunks. */
-function collect(chunks: readonly Buffer[], maxBytes = 1_000_000, budget = plenty()) {
+function collect(chunks: readonly Buffer[], maxBytes = 1_000_000, budget = budgets()("acme")) {
   const collecting = collector(maxBytes, budget);
   for (const chunk of chunks) collecting.add(chunk);
   const end = collecting.end();
   collecting.release();
-  expect(budget.usedBytes).toBe(0);
   return "content" in end ? end.content : `${end.refusal.code} ${end.refusal.status}`;
+}
+
+/** How much can still be taken. */
+function room(budget: ContentBudget): number {
+  let bytes = 0;
+  while (budget.take(1)) bytes++;
+  budget.give(bytes);
+  return bytes;
 }
 
 test("content with a bare CR, a bare LF or a NUL is refused, and no other, wherever the network cuts it", () => {
@@ -34,34 +42,36 @@ describe("limits", () => {
     expect(collect([Buffer.alloc(60, "x"), Buffer.alloc(41, "x")], 100)).toBe("552 5.3.4");
   });
 
-  test("content that is too large takes no memory from then on", () => {
-    const budget = plenty();
-    const collecting = collector(100, budget);
-    collecting.add(Buffer.alloc(90, "x"));
-    expect(budget.usedBytes).toBe(90);
-    collecting.add(Buffer.alloc(20, "x"));
-    expect(budget.usedBytes).toBe(0);
-    collecting.add(Buffer.alloc(20, "x"));
-    expect(budget.usedBytes).toBe(0);
+  test("content that is refused takes no memory from then on", () => {
+    for (const refused of [Buffer.alloc(20, "x"), Buffer.from("\0"), Buffer.from("a\nb")]) {
+      const budget = budgets(200)("acme");
+      const collecting = collector(100, budget);
+      collecting.add(Buffer.alloc(90, "x"));
+      expect(room(budget)).toBe(110);
+      collecting.add(refused);
+      collecting.add(Buffer.alloc(20, "x"));
+      expect(room(budget)).toBe(200);
+    }
   });
 
-  test("when all sessions together hold too much, the next is told to come back, and gets in when there is room", () => {
-    const budget = contentBudget(100);
+  test("memory is held until it is released, and released once", () => {
+    const budget = budgets(100)("acme");
     const first = collector(1_000, budget);
     first.add(Buffer.alloc(80, "x"));
-    expect(collectWithin(budget, 30)).toBe("452 4.3.1");
+    expect(collect([Buffer.alloc(30, "x")], 1_000, budget)).toBe("452 4.3.1");
     first.end();
-    expect(collectWithin(budget, 30)).toBe("452 4.3.1");
+    expect(collect([Buffer.alloc(30, "x")], 1_000, budget)).toBe("452 4.3.1");
     first.release();
     first.release();
-    expect(collectWithin(budget, 30)).toHaveLength(30);
+    expect(room(budget)).toBe(100);
   });
 
-  function collectWithin(budget: ReturnType<typeof contentBudget>, bytes: number) {
-    const collecting = collector(1_000, budget);
-    collecting.add(Buffer.alloc(bytes, "x"));
-    const end = collecting.end();
-    collecting.release();
-    return "content" in end ? end.content : `${end.refusal.code} ${end.refusal.status}`;
-  }
+  test("one tenant cannot hold all of it, and all together cannot hold more", () => {
+    const of = budgets(100, 60);
+    expect(of("acme").take(60)).toBe(true);
+    expect(of("acme").take(1)).toBe(false);
+    expect(room(of("other"))).toBe(40);
+    of("acme").give(60);
+    expect(room(of("acme"))).toBe(60);
+  });
 });

@@ -7,28 +7,39 @@
  */
 import { badContent, overloaded, type Refusal, reply } from "@mailfleet/delivery";
 
-/** Memory that all sessions share. */
+/** Memory that one tenant's sessions share. */
 export interface ContentBudget {
   /** False where it is used up; nothing is taken then. */
   take(bytes: number): boolean;
   give(bytes: number): void;
-  readonly usedBytes: number;
 }
 
-export function contentBudget(maxBytes: number): ContentBudget {
+/** Memory that all sessions share, and each tenant's part of it; a tenant that holds nothing is not remembered. */
+export function contentBudgets({
+  contentBytes,
+  contentBytesPerTenant,
+}: {
+  readonly contentBytes: number;
+  readonly contentBytesPerTenant: number;
+}): (tenantId: string) => ContentBudget {
+  const byTenant = new Map<string, number>();
   let used = 0;
-  return {
-    take(bytes) {
-      if (used + bytes > maxBytes) return false;
+  return (tenantId) => {
+    const usedByTenant = () => byTenant.get(tenantId) ?? 0;
+    const move = (bytes: number) => {
       used += bytes;
-      return true;
-    },
-    give(bytes) {
-      used -= bytes;
-    },
-    get usedBytes() {
-      return used;
-    },
+      const left = usedByTenant() + bytes;
+      if (left > 0) byTenant.set(tenantId, left);
+      else byTenant.delete(tenantId);
+    };
+    return {
+      take(bytes) {
+        if (used + bytes > contentBytes || usedByTenant() + bytes > contentBytesPerTenant) return false;
+        move(bytes);
+        return true;
+      },
+      give: (bytes) => move(-bytes),
+    };
   };
 }
 

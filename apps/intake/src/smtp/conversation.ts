@@ -15,7 +15,7 @@ import { type Path, readMail, readRecipient } from "./parameters.ts";
 
 export interface ConversationDeps extends AuthenticateDeps {
   readonly target: DeliveryTarget;
-  readonly budget: ContentBudget;
+  readonly budgetOf: (tenantId: string) => ContentBudget;
   readonly limits: SmtpLimits;
   readonly maxMessageBytes: number;
   /** What the listener calls itself. */
@@ -33,7 +33,7 @@ export interface Peer {
   readonly protocol: string;
 }
 
-const startTlsOrAuth = reply(530, "5.7.0", "Authentication required");
+const authenticationRequired = reply(530, "5.7.0", "Authentication required");
 const tooManyMessages = reply(421, "4.7.0", "Enough messages for one session");
 const tooManySessions = reply(454, "4.7.0", "The tenant has too many sessions open");
 const internal = reply(451, "4.3.0", "Internal error, try again later");
@@ -75,7 +75,7 @@ export class Conversation {
   /** MAIL: begins a transaction. */
   async mail(path: Path, peer: Peer): Promise<Refusal | undefined> {
     const { limits, target, name } = this.#deps;
-    if (!this.#submitter) return startTlsOrAuth;
+    if (!this.#submitter) return authenticationRequired;
     if (this.#messages >= limits.messagesPerSession) return tooManyMessages;
     const parameters = readMail(path);
     if (parameters.kind === "refused") return parameters.reply;
@@ -105,7 +105,8 @@ export class Conversation {
 
   /** DATA: the next chunks are content. */
   beginContent(): void {
-    this.#collector = collector(this.#deps.maxMessageBytes, this.#deps.budget);
+    const { maxMessageBytes, budgetOf } = this.#deps;
+    this.#collector = collector(maxMessageBytes, budgetOf(this.#submitter?.tenantId ?? ""));
   }
 
   content(chunk: Buffer): void {

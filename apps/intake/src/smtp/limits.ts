@@ -20,6 +20,8 @@ export const smtpLimits = {
   sessionsPerTenant: 500,
   /** Content of all sessions together, from its first octet until it is committed or refused. */
   contentBytes: 256 * 1024 * 1024,
+  /** Of which one tenant may have so much, lest the others wait for it. */
+  contentBytesPerTenant: 128 * 1024 * 1024,
   /** How often deadlines are looked at. */
   watchMs: 1_000,
 } as const;

@@ -5,7 +5,7 @@ import type { Acceptor, Accounts, ApiKeys, Tenants } from "@mailfleet/store";
 import type { Telemetry } from "@mailfleet/telemetry";
 import { type AuthGuard, authGuard } from "./auth-guard.ts";
 import { followCertificate, readCertificate } from "./certificate.ts";
-import { contentBudget } from "./content.ts";
+import { contentBudgets } from "./content.ts";
 import { Conversation, type ConversationDeps } from "./conversation.ts";
 import { type SmtpLimits, smtpLimits } from "./limits.ts";
 import { policies } from "./policy.ts";
@@ -121,7 +121,7 @@ function conversationDeps(deps: SmtpDeps, limits: SmtpLimits, stopping: AbortSig
     clock: deps.clock ?? monotonicClock,
     name: settings.smtpName,
     maxMessageBytes: settings.smtpMaxMessageBytes,
-    budget: contentBudget(limits.contentBytes),
+    budgetOf: contentBudgets(limits),
     tenantSessions: new Map(),
     target: outboxTarget({
       acceptor,
