@@ -1,5 +1,6 @@
 /** Hands this process over to a program of the house, and ends as it ends. */
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
@@ -49,11 +50,25 @@ function forwardSignals(child) {
   }
 }
 
-/** A killed npm cannot tell us; but then somebody else is our parent. */
+/**
+ * A killed npm cannot tell us. But then its child has another parent: we, or the shell that npm ran us in.
+ * Nothing is watched outside of npm, where a parent may leave and mean no harm.
+ */
 function endWithNpm() {
   if (!process.env.npm_lifecycle_event) return;
-  const npm = process.ppid;
+  const shell = process.ppid;
+  const npm = parentOf(shell);
   setInterval(() => {
-    if (process.ppid !== npm) process.exit(1); // The lifeline ends the program.
+    if (process.ppid !== shell || parentOf(shell) !== npm) process.exit(1); // The lifeline ends the program.
   }, orphanCheckMs).unref();
+}
+
+/** Undefined where the machine has no /proc; a shell that ends tells us by itself. */
+function parentOf(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1];
+  } catch {
+    return undefined;
+  }
 }

@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 
 /** Launches a program of these words; `line()` resolves with the next line that it prints. */
-async function launched(program: string) {
+async function launched(program: string, through: readonly string[] = []) {
   const file = path.join(folder, "program.mjs");
   const outer = path.join(folder, "outer.mjs");
   await writeFile(file, program);
@@ -32,7 +32,12 @@ async function launched(program: string) {
     `import { launch } from ${JSON.stringify(launcher)};
      launch({ node: process.execPath, env: process.env }, [${JSON.stringify(file)}]);`,
   );
-  const child = spawn(process.execPath, [outer], { stdio: ["ignore", "pipe", "inherit"] });
+  await writeFile(
+    path.join(folder, "package.json"),
+    JSON.stringify({ scripts: { start: `"${process.execPath}" outer.mjs` } }),
+  );
+  const [command = process.execPath, ...args] = [...through, ...(through.length > 0 ? [] : [process.execPath, outer])];
+  const child = spawn(command, args, { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
   started.push(child);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const line = async () => (await lines.next()).value as string | undefined;
@@ -58,6 +63,17 @@ test("the exit code of the program is ours", async () => {
 
 test("the program dies with a script that is killed", async () => {
   const { child, line } = await launched("console.log(process.pid); setInterval(() => {}, 60_000);");
+  const pid = Number(await line());
+  child.kill("SIGKILL");
+  await gone(pid);
+});
+
+test("the program dies with an npm that is killed, whatever shell lies between", async () => {
+  const { child, line } = await launched("console.log(process.pid); setInterval(() => {}, 60_000);", [
+    "npm",
+    "start",
+    "--silent",
+  ]);
   const pid = Number(await line());
   child.kill("SIGKILL");
   await gone(pid);
