@@ -1,6 +1,6 @@
 import { isAscii } from "node:buffer";
-import { newId } from "@mailfleet/mail";
-import type { Sql } from "./database.ts";
+import { addressKey, newId } from "@mailfleet/mail";
+import type { Sql, Tx } from "./database.ts";
 import type { Acceptance, Submission } from "./submission.ts";
 
 /** A submission with the ids that it will have if it is new, and where its content lies. */
@@ -39,6 +39,11 @@ export async function accept(sql: Sql, prepared: readonly PreparedSubmission[]):
     if (!found) throw new Error("a submission key vanished between two statements; submit again");
     return found;
   });
+}
+
+/** Waits for submissions under way, and keeps others out until the transaction ends: whoever deletes what they refer to calls it first. */
+export async function shutOutSubmissions(tx: Tx): Promise<void> {
+  await tx.query("select pg_advisory_xact_lock(7114003)");
 }
 
 interface AcceptRow {
@@ -116,12 +121,18 @@ function recipientRows(prepared: readonly PreparedSubmission[]) {
       n,
       uid: deliveries[position]?.uid,
       recipient: address,
+      recipient_key: keyUnlessSame(address),
       domain: address.slice(address.lastIndexOf("@") + 1),
       position,
       notify,
       orcpt,
     })),
   );
+}
+
+function keyUnlessSame(address: string): string | undefined {
+  const key = addressKey(address);
+  return key === address ? undefined : key;
 }
 
 /** All inline contents as one parameter, since a single bytea travels in binary and an array of them as hex text. */

@@ -1,3 +1,4 @@
+import { shutOutSubmissions } from "./accept.ts";
 import { readSecrets, sealSecrets } from "./account-secrets.ts";
 import { openForSending, type SendingAccount } from "./account-sending.ts";
 import type { AccountSettings, RateLimits, SecretChanges, SecretsPresent } from "./account-settings.ts";
@@ -220,6 +221,7 @@ function deleteAccount(
   id: string,
 ): Promise<number | Exclude<AccountDeletion, { kind: "deleted" }>> {
   return db.asTenant(tenantId, async (tx) => {
+    await shutOutSubmissions(tx);
     await tx.query("select from mailfleet.tenants where id = $1 for no key update", [tenantId]);
     const [account] = await tx.query<{ uid: number; is_default: boolean }>(
       "select uid, is_default from mailfleet.accounts where tenant_id = $1 and id = $2 for update",

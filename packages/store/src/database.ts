@@ -1,6 +1,4 @@
-import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
-import type { Schema } from "./schema.ts";
 
 /** A connection inside a transaction, or the pool where there is none. */
 export interface Sql {
@@ -32,8 +30,6 @@ export interface Database extends Sql, AsyncDisposable {
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /** Runs `work` bound to one tenant by row-level security: what is another's does not exist. */
   asTenant<T>(tenantId: string, work: (tx: Tx) => Promise<T>): Promise<T>;
-  /** Builds queries; run them with `run`, so that they see the transaction they belong to. */
-  readonly build: Kysely<Schema>;
   /** Statements sent so far, for the bench. */
   statements(): number;
 }
@@ -102,19 +98,9 @@ export function openDatabase(options: DatabaseOptions): Database {
         ]);
         return work(tx);
       }),
-    build: new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) }),
     statements: () => statements,
     async [Symbol.asyncDispose]() {
       await pool.end();
     },
   };
-}
-
-/** Runs a query built with `database.build` on the given connection. */
-export async function run<R extends object>(
-  sql: Sql,
-  query: { compile(): { sql: string; parameters: readonly unknown[] } },
-): Promise<R[]> {
-  const compiled = query.compile();
-  return sql.query<R>(compiled.sql, compiled.parameters);
 }

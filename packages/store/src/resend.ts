@@ -63,8 +63,8 @@ export async function resend(tx: Tx, tenantId: string, id: string): Promise<Rese
   const uid = newId();
   await tx.query(
     `with made as (
-       insert into mailfleet.deliveries (uid, tenant_id, message_uid, account_uid, recipient, position, notify, orcpt, resend_of)
-       select $3, tenant_id, message_uid, account_uid, recipient, position, notify, orcpt, uid
+       insert into mailfleet.deliveries (uid, tenant_id, message_uid, account_uid, recipient, recipient_key, position, notify, orcpt, resend_of)
+       select $3, tenant_id, message_uid, account_uid, recipient, recipient_key, position, notify, orcpt, uid
        from mailfleet.deliveries where tenant_id = $1 and uid = $2
        returning *
      )

@@ -125,10 +125,13 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
   }
 
   async function go() {
-    while (records.length + promotions.length + claims.length > 0) {
-      if (promotions.length + claims.length === 0 && failures === 0 && records.length < 20 && !idle) break;
-      await roundOnce();
-    }
+    // Records that came while a round was under way may wait for company; whatever was woken for goes at once.
+    do await roundOnce();
+    while (
+      promotions.length + claims.length > 0 ||
+      records.length >= 20 ||
+      (records.length > 0 && (failures > 0 || idle))
+    );
     running = false;
     if (records.length > 0) wake(false);
     else idle?.();

@@ -1,3 +1,4 @@
+import { shutOutSubmissions } from "./accept.ts";
 import type { Database, Sql, Tx } from "./database.ts";
 import { type Page, type PageRequest, pageOf, pageSize, readCursor } from "./page.ts";
 import { purgeHistory } from "./purge.ts";
@@ -149,6 +150,7 @@ async function lock(tx: Tx, id: string): Promise<boolean> {
 }
 
 async function mayGo(tx: Tx, id: string): Promise<true | Exclude<TenantDeletion, { kind: "deleted" }>> {
+  await shutOutSubmissions(tx);
   const rows = await tx.query("select from mailfleet.tenants where id = $1 for update", [id]);
   if (rows.length === 0) return { kind: "not_found" };
   await tx.query("select from mailfleet.accounts where tenant_id = $1 order by uid for update", [id]);

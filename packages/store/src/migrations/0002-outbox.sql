@@ -58,6 +58,8 @@ create table mailfleet.deliveries (
   message_uid uuid not null,
   account_uid bigint not null,
   recipient text not null,
+  -- What suppressions know it by, where that is not how it is written.
+  recipient_key text,
   position integer not null,
   notify text[],
   orcpt text,

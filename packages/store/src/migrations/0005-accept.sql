@@ -10,6 +10,9 @@ set lock_timeout = '500ms'
 as $$
 #variable_conflict use_column
 begin
+  -- Accounts and tenants are deleted under the same lock, exclusively, so that nothing is accepted for one that is going.
+  perform pg_advisory_xact_lock_shared(7114003);
+
   -- Where an account limits recipient domains, each domain has a queue key of its own.
   insert into mailfleet.queue_keys (tenant_id, account_uid, domain, per_minute, per_hour, per_day)
   select distinct on (a.uid, r.domain) a.tenant_id, a.uid, r.domain,
@@ -59,13 +62,14 @@ begin
     select f.uid, substring(p_content from f.content_at + 1 for f.size_bytes) from fresh f where f.blob_key is null
   ), envelopes as materialized (
     select f.uid as message_uid, f.tenant, f.account_uid, f.priority, f.send_at, f.given_up_at, r.*, k.id as key_id
-    from json_to_recordset(p_recipients) as r(n integer, uid uuid, recipient text, domain text, position integer, notify json, orcpt text)
+    from json_to_recordset(p_recipients) as r(n integer, uid uuid, recipient text, recipient_key text, domain text, position integer, notify json, orcpt text)
     join fresh f on f.n = r.n
-    join mailfleet.queue_keys k on k.account_uid = f.account_uid
+    -- Without its key a delivery could not be sent: better an error than mail that nobody finds.
+    left join mailfleet.queue_keys k on k.account_uid = f.account_uid
       and k.domain is not distinct from case when f.has_domain_limits then r.domain end
   ), delivered as (
-    insert into mailfleet.deliveries (uid, tenant_id, message_uid, account_uid, recipient, position, notify, orcpt)
-    select e.uid, e.tenant, e.message_uid, e.account_uid, e.recipient, e.position,
+    insert into mailfleet.deliveries (uid, tenant_id, message_uid, account_uid, recipient, recipient_key, position, notify, orcpt)
+    select e.uid, e.tenant, e.message_uid, e.account_uid, e.recipient, e.recipient_key, e.position,
       case when e.notify is not null then array(select json_array_elements_text(e.notify)) end, e.orcpt
     from envelopes e
   ), now_due as (

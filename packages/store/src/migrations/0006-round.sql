@@ -112,7 +112,7 @@ begin
           select from mailfleet.messages m join mailfleet.suspended_batches s on s.tenant_id = m.tenant_id and s.batch = m.batch
           where m.tenant_id = i.tenant_id and m.uid = i.message_uid) then 'suspended'
         when t.has_suppressions and exists (
-          select from mailfleet.deliveries d join mailfleet.suppressions s on s.tenant_id = d.tenant_id and s.address = lower(d.recipient)
+          select from mailfleet.deliveries d join mailfleet.suppressions s on s.tenant_id = d.tenant_id and s.address = coalesce(d.recipient_key, d.recipient)
           where d.tenant_id = i.tenant_id and d.uid = i.delivery_uid) then 'suppressed'
         when i.limited then 'limited'
         else 'go' end as verdict
