@@ -9,6 +9,8 @@ import { root } from "./places.mjs";
 const lifeline = pathToFileURL(path.join(root, "scripts", "lifeline.mjs")).href;
 const sameSignalMs = 300;
 const orphanCheckMs = 200;
+/** Short, since whoever killed npm may be about to start again, and a fleet is made for being killed. */
+const orphanGraceMs = 2_000;
 
 /**
  * Runs a program from source. Its exit code, or the signal that ended it, becomes ours.
@@ -34,10 +36,10 @@ export function launch({ node, env }, args) {
     process.exit(1);
   });
   child.once("exit", (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code));
-  forwardSignals(child);
-  endWithNpm();
+  endWithNpm(child, forwardSignals(child));
 }
 
+/** Returns whether a signal has come, so that the program knows that it is to end. */
 function forwardSignals(child) {
   const last = new Map();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
@@ -48,18 +50,23 @@ function forwardSignals(child) {
       child.kill(signal === "SIGHUP" ? "SIGTERM" : signal);
     });
   }
+  return () => last.size > 0;
 }
 
 /**
  * A killed npm cannot tell us. But then its child has another parent: we, or the shell that npm ran us in.
  * Nothing is watched outside of npm, where a parent may leave and mean no harm.
  */
-function endWithNpm() {
+function endWithNpm(child, ending) {
   if (!process.env.npm_lifecycle_event) return;
   const shell = process.ppid;
   const npm = parentOf(shell);
-  setInterval(() => {
-    if (process.ppid !== shell || parentOf(shell) !== npm) process.exit(1); // The lifeline ends the program.
+  const watching = setInterval(() => {
+    if (process.ppid === shell && parentOf(shell) === npm) return;
+    clearInterval(watching);
+    if (ending()) return; // It takes the time that it was given.
+    child.kill("SIGTERM");
+    setTimeout(() => process.exit(1), orphanGraceMs).unref(); // The lifeline ends what is left.
   }, orphanCheckMs).unref();
 }
 

@@ -81,8 +81,16 @@ test("with stopWithParent no server outlives its parent, even a killed one", asy
 test("a data folder serves one process at a time, and says which", async () => {
   const { child } = await forked();
   const inUse = { code: "folder_in_use", message: expect.stringContaining(String(child.pid)) };
-  await expect(startEmbeddedPostgres({ dataDir })).rejects.toMatchObject(inUse);
-  await expect(startPrivateRedis({ dataDir })).rejects.toMatchObject(inUse);
+  const refusals = [startEmbeddedPostgres({ dataDir }), startPrivateRedis({ dataDir })];
+  await Promise.all(refusals.map((refusal) => expect(refusal).rejects.toMatchObject(inUse)));
+});
+
+test("a holder that is on its way out is waited for", async () => {
+  const { child, urls } = await forked();
+  const next = startPrivateRedis({ dataDir });
+  await killed(child);
+  await using redis = await next;
+  expect(redis.url).toBe(urls.redis);
 });
 
 test("a lock and a pid file that name a living stranger stop nobody", async () => {

@@ -9,7 +9,9 @@ export interface FolderLock {
   release(): Promise<void>;
 }
 
-const takeoverAttempts = 5;
+/** A holder that is on its way out, as after a restart by a supervisor, is waited for. */
+const waitLimitMs = 4_000;
+const pollMs = 50;
 
 /** Makes a server's own folder, closed to others, in a data folder whose mode is its owner's choice. */
 export async function makeHome(home: string): Promise<void> {
@@ -21,25 +23,24 @@ export async function makeHome(home: string): Promise<void> {
  * Locks `folder` for this process. The lock names its holder by number and start time, so that of a process
  * that was killed is taken over at once, even if its number is in use again.
  *
- * Throws `folder_in_use` while its holder lives.
+ * Throws `folder_in_use` where its holder lives on for a few seconds.
  */
 export async function lockFolder(folder: string): Promise<FolderLock> {
   const file = path.join(folder, "lock");
   const self = await identifyProcess(process.pid);
   const mine = `${JSON.stringify(self)}\n`;
 
-  for (let attempt = 0; attempt < takeoverAttempts; attempt++) {
+  for (const deadline = performance.now() + waitLimitMs; ; ) {
     if (await createWith(file, mine)) return { release: () => removeIf(file, mine) };
 
     const theirs = await readFile(file, "utf8").catch(() => undefined);
     if (theirs === undefined) continue; // Released between our two looks.
     const holder = await livingHolder(theirs);
-    if (holder !== undefined) {
+    if (holder === undefined) await removeIf(file, theirs);
+    else if (holder === process.pid || performance.now() > deadline) {
       throw new EmbeddedError("folder_in_use", `${folder} is in use by process ${holder}; stop that one first`);
-    }
-    await removeIf(file, theirs);
+    } else await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
-  throw new EmbeddedError("folder_in_use", `${folder} is being taken by several processes at once`);
 }
 
 /** Creates the file whole or not at all: a link cannot be seen half-written, and fails where one exists. */
