@@ -16,6 +16,8 @@ type Judged =
 
 /** Messages of one batch that are composed and wait for their commit at the same time. */
 const concurrency = 256;
+/** Messages that are composed in one go, before other requests have their turn on the event loop. */
+const slice = 16;
 
 /**
  * Rejects with a ProblemError where the defaults are wrong, or where nothing at all could be accepted because of
@@ -32,8 +34,11 @@ export async function submitBatch(
   }
   const judged: Judged[] = new Array(messages.length);
   let next = 0;
+  let turn: Promise<unknown> = Promise.resolve();
   const work = async () => {
     for (let index = next++; index < messages.length; index = next++) {
+      if (index % slice === slice - 1) turn = new Promise(setImmediate);
+      await turn;
       judged[index] = await judge(deps, tenant, defaults, messages[index], index);
     }
   };

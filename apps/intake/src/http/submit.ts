@@ -157,14 +157,23 @@ export function checkSender({ allowedSenders }: TenantView, senders: readonly st
   }
 }
 
-/** What makes it the same message: all that was asked for but its id. Keys are sorted, so that their order says nothing. */
-function digestOf({ id: _, ...content }: MessageInput): Uint8Array {
-  return createHash("sha256").update(JSON.stringify(content, sortKeys)).digest();
+const noDigest = new Uint8Array(32);
+
+/**
+ * What makes it the same message: all that was asked for but its id. Validation has put the fields in one order; where
+ * names are the tenant's own, they are sorted, so that their order says nothing. Without an id nothing is compared.
+ */
+function digestOf({ id, headers, metadata, ...content }: MessageInput): Uint8Array {
+  if (id === undefined) return noDigest;
+  const canonical = { ...content, headers: headers && sorted(headers), metadata: metadata && sorted(metadata) };
+  return createHash("sha256").update(JSON.stringify(canonical)).digest();
 }
 
-function sortKeys(_key: string, value: unknown): unknown {
-  if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+function sorted(value: unknown): unknown {
+  if (value === null || typeof value !== "object") return value;
+  if (Array.isArray(value)) return value.map(sorted);
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return Object.fromEntries(entries.map(([name, inner]) => [name, sorted(inner)]));
 }
 
 function refusal({ code, detail, retryAfterSeconds }: Extract<Acceptance, { kind: "refused" }>): ProblemError {

@@ -86,7 +86,16 @@ const fields = {
 };
 
 /** `POST /v1/messages`. What addresses, headers and attachments say is judged where the message is composed. */
-export const messageInput = z.strictObject(fields).meta({ id: "MessageFields" });
+export const messageInput = z.strictObject(fields).meta({
+  id: "MessageFields",
+  example: {
+    id: "order-7-shipped",
+    from: "Ann <ann@example.org>",
+    to: ["bob@example.net"],
+    subject: "Your order is on its way",
+    text: "It will be there tomorrow.",
+  },
+});
 
 export type MessageInput = z.output<typeof messageInput>;
 
