@@ -1,3 +1,4 @@
+import { type SetTimer, setUnrefTimer } from "@mailfleet/store";
 import type { OpenLane } from "./turn.ts";
 
 /** Open lanes between turns: the account's next message finds a connection that is open already. */
@@ -9,18 +10,20 @@ export interface ParkedLanes extends AsyncDisposable {
 
 interface Parked {
   readonly opened: OpenLane;
-  readonly timer: NodeJS.Timeout;
+  readonly cancelTimer: () => void;
 }
 
 export function openParkedLanes({
   idleMs,
   isCurrent,
   close,
+  setTimer = setUnrefTimer,
 }: {
   readonly idleMs: number;
   /** Whether it may still be used: its lease holds, and its account has not changed. */
   readonly isCurrent: (opened: OpenLane) => boolean;
   readonly close: (opened: OpenLane) => Promise<void>;
+  readonly setTimer?: SetTimer;
 }): ParkedLanes {
   const parked = new Map<number, Parked[]>();
 
@@ -36,7 +39,7 @@ export function openParkedLanes({
     take(accountUid) {
       const found = remove(accountUid, () => true);
       if (!found) return undefined;
-      clearTimeout(found.timer);
+      found.cancelTimer();
       if (found.opened.nextHop.usable && isCurrent(found.opened))
         return { ...found.opened, lane: { ...found.opened.lane, failures: 0 } };
       void close(found.opened);
@@ -47,17 +50,17 @@ export function openParkedLanes({
       const lanes = parked.get(accountUid) ?? [];
       // Other processes must find lanes free: at most half of them lie parked here.
       if (idleMs === 0 || (lanes.length + 1) * 2 > maxConnections) return false;
-      const timer = setTimeout(() => {
+      const cancelTimer = setTimer(idleMs, () => {
         const found = remove(accountUid, (one) => one.opened === opened);
         if (found) void close(opened);
-      }, idleMs).unref();
-      parked.set(accountUid, [...lanes, { opened, timer }]);
+      });
+      parked.set(accountUid, [...lanes, { opened, cancelTimer }]);
       return true;
     },
     async [Symbol.asyncDispose]() {
       const all = [...parked.values()].flat();
       parked.clear();
-      for (const { timer } of all) clearTimeout(timer);
+      for (const { cancelTimer } of all) cancelTimer();
       await Promise.all(all.map(({ opened }) => close(opened)));
     },
   };

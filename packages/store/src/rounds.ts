@@ -1,56 +1,15 @@
-import type { EnhancedStatusCode } from "@mailfleet/mail";
+import { type ClaimAnswer, type ClaimRequest, type ClaimRow, claimOf, claimRow } from "./claim.ts";
 import type { Database } from "./database.ts";
+import { type DeliveryRecord, recordLate, recordRow } from "./delivery-record.ts";
+import { type SetTimer, setRefTimer } from "./timer.ts";
 import type { WorkerLease } from "./worker-lease.ts";
-
-/** What is written down of a delivery in hand, and what follows. */
-export interface DeliveryRecord {
-  readonly deliveryUid: string;
-  readonly tenantId: string;
-  /** The incarnation that claimed it. */
-  readonly workerId: number;
-  /** The attempt's number, whether or not it was made. */
-  readonly attempt: number;
-  /** Without one, no attempt was made, and none is counted. */
-  readonly outcome?: "success" | "transient_error" | "permanent_error" | "in_doubt";
-  readonly status?: EnhancedStatusCode;
-  readonly replyCode?: number;
-  readonly reason?: string;
-  readonly durationMs?: number;
-  readonly next:
-    | { readonly kind: "done" | "dead_letter" | "suppress" | "back" }
-    | { readonly kind: "retry"; readonly delayMs: number }
-    | { readonly kind: "hold"; readonly reason: "in_doubt" | "suspended" | "poison" };
-}
-
-export interface ClaimRequest {
-  readonly accountUid: number;
-  /** Deliveries wanted, 1 to 500. */
-  readonly want: number;
-  /** Where to look from in each of the five bands; all 0 looks everywhere. */
-  readonly heads: readonly number[];
-  /** Only `immediate` mail. */
-  readonly express: boolean;
-  /** Whether one that took its process down before may be among them. */
-  readonly suspects: boolean;
-}
-
-export interface Claim {
-  readonly deliveryUid: string;
-  readonly messageUid: string;
-  readonly attempt: number;
-  readonly crashes: number;
-  readonly band: number;
-  readonly seq: number;
-}
-
-export type ClaimAnswer = { readonly blocked: boolean; readonly workerId: number; readonly claims: readonly Claim[] };
 
 /** Why a claimed delivery may not go now; `go` where it may. */
 export type Verdict = "go" | "gone" | "expired" | "paused" | "suspended" | "suppressed" | "limited" | "unknown";
 
 /**
- * One statement per process at a time carries claims, promotions and records of all lanes; the next leaves as soon as the
- * last has returned, so batches form by themselves and SQL is paid per batch.
+ * One statement carries claims, promotions and records of all lanes of a process, and batches form by themselves, so SQL is
+ * paid per batch. A second statement leaves beside the first only where enough lanes wait to fill it.
  */
 export interface Rounds extends AsyncDisposable {
   claim(request: ClaimRequest): Promise<ClaimAnswer>;
@@ -67,8 +26,14 @@ export interface Rounds extends AsyncDisposable {
 export const roundLimits = {
   /** Records alone wait this long for company; anything else takes them along at once. */
   recordDelayMs: 10,
+  /** So many records need no company. */
+  fullRecords: 20,
   /** Operations of one statement. */
   operations: 500,
+  /** Statements under way at once. */
+  inFlight: 2,
+  /** Lanes that must wait before a second statement leaves beside the first. */
+  secondFrom: 4,
   /** Wait after a round that failed, doubled up to the maximum. */
   retryMs: 100,
   retryMaxMs: 2_000,
@@ -79,22 +44,17 @@ interface Waiting<T, R> {
   resolve(result: R): void;
 }
 
-interface RoundRow {
-  kind: "l" | "p" | "c";
-  n: number | null;
-  verdict: string;
-  delivery_uid: string | null;
-  message_uid: string | null;
-  attempt: number | null;
-  crashes: number | null;
-  band: number | null;
-  seq: number | null;
+interface RoundRow extends ClaimRow {
+  readonly kind: "l" | "p" | "c";
+  readonly n: number | null;
+  readonly verdict: string;
 }
 
 export interface RoundsOptions {
   readonly onError?: (error: unknown) => void;
   /** A result came after its delivery had passed into other hands. */
   readonly onLate?: (record: DeliveryRecord, what: "known" | "settled" | "noted") => void;
+  readonly setTimer?: SetTimer;
 }
 
 export function openRounds(db: Database, lease: WorkerLease, options: RoundsOptions = {}): Rounds {
@@ -103,38 +63,47 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
   const claims: Waiting<ClaimRequest, ClaimAnswer>[] = [];
   /** What was claimed and not recorded yet, so that claims whose answer was lost can be told from ours. */
   const inHand = new Set<string>();
-  let running = false;
+  let inFlight = 0;
+  let scheduled = false;
+  let recordsAreDue = false;
   let delayed: NodeJS.Timeout | undefined;
   let failures = 0;
   let idle: (() => void) | undefined;
 
-  function wake(urgent: boolean) {
-    if (running) return;
-    if (urgent) {
-      clearTimeout(delayed);
-      delayed = undefined;
-      running = true;
-      // Whatever else the lanes ask for in this turn of the event loop goes along.
-      setImmediate(() => void go());
-    } else {
-      delayed ??= setTimeout(() => {
-        delayed = undefined;
-        wake(true);
-      }, roundLimits.recordDelayMs);
-    }
+  /** Looks for work once the lanes that this turn of the event loop woke have all asked. */
+  function wake() {
+    if (scheduled) return;
+    scheduled = true;
+    setImmediate(pump);
   }
 
-  async function go() {
-    // Records that came while a round was under way may wait for company; whatever was woken for goes at once.
-    do await roundOnce();
-    while (
-      promotions.length + claims.length > 0 ||
-      records.length >= 20 ||
-      (records.length > 0 && (failures > 0 || idle))
-    );
-    running = false;
-    if (records.length > 0) wake(false);
-    else idle?.();
+  function pump() {
+    scheduled = false;
+    while (mayStart()) {
+      inFlight++;
+      void roundOnce().finally(() => {
+        inFlight--;
+        pump();
+      });
+    }
+    if (records.length > 0 && inFlight === 0) waitForCompany();
+    else if (records.length === 0 && inFlight === 0) idle?.();
+  }
+
+  function mayStart(): boolean {
+    const lanes = promotions.length + claims.length;
+    // After a failure one at a time, since what the failed one did has to be found out first.
+    if (failures > 0) return inFlight === 0 && lanes + records.length > 0;
+    if (inFlight > 0) return inFlight < roundLimits.inFlight && lanes >= roundLimits.secondFrom;
+    return lanes > 0 || records.length >= roundLimits.fullRecords || (records.length > 0 && (recordsAreDue || !!idle));
+  }
+
+  function waitForCompany() {
+    delayed ??= setTimeout(() => {
+      delayed = undefined;
+      recordsAreDue = true;
+      pump();
+    }, roundLimits.recordDelayMs);
   }
 
   async function roundOnce() {
@@ -143,6 +112,7 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
       promotions.splice(0, roundLimits.operations),
       claims.splice(0, roundLimits.operations),
     ];
+    recordsAreDue = false;
     const workerId = lease.id;
     try {
       if (failures > 0) await reconcile(workerId);
@@ -167,7 +137,7 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
       for (const { resolve } of nowPromotions) resolve("unknown");
       for (const { resolve } of nowClaims) resolve({ blocked: false, workerId, claims: [] });
       const waitMs = Math.min(roundLimits.retryMs * 2 ** (failures - 1), roundLimits.retryMaxMs);
-      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      await new Promise<void>((resolve) => void setTimer(waitMs, resolve));
     }
   }
 
@@ -219,7 +189,7 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
     claim: (request) =>
       new Promise((resolve) => {
         claims.push({ value: request, resolve });
-        wake(true);
+        wake();
       }),
     promote: (deliveryUid, workerId) => {
       if (workerId !== lease.id) {
@@ -228,81 +198,24 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
       }
       return new Promise((resolve) => {
         promotions.push({ value: deliveryUid, resolve });
-        wake(true);
+        wake();
       });
     },
     record: (record) =>
       new Promise((resolve) => {
         records.push({ value: record, resolve });
-        wake(false);
+        wake();
       }),
     forget: (deliveryUid) => void inHand.delete(deliveryUid),
     get unrecorded() {
       return records.length;
     },
     async [Symbol.asyncDispose]() {
-      if (!running && records.length === 0) return;
       await new Promise<void>((resolve) => {
         idle = resolve;
-        wake(true);
+        wake();
       });
+      clearTimeout(delayed);
     },
   };
-}
-
-const claimOf = (row: RoundRow): Claim => ({
-  deliveryUid: row.delivery_uid as string,
-  messageUid: row.message_uid as string,
-  attempt: row.attempt as number,
-  crashes: row.crashes as number,
-  band: row.band as number,
-  seq: row.seq as number,
-});
-
-const claimRow = ({ accountUid, want, heads, express, suspects }: ClaimRequest, n: number) => ({
-  n,
-  account: accountUid,
-  want,
-  heads,
-  express,
-  suspects,
-});
-
-/** A record in the words of `mailfleet.record`. */
-export function recordRow(record: DeliveryRecord) {
-  const { next } = record;
-  return {
-    d: record.deliveryUid,
-    w: record.workerId,
-    n: record.attempt,
-    o: record.outcome,
-    s: record.status,
-    c: record.replyCode,
-    r: boundedReason(record.reason),
-    ms: record.durationMs === undefined ? undefined : Math.round(record.durationMs),
-    x: next.kind,
-    wait: next.kind === "retry" ? Math.round(next.delayMs) : undefined,
-    h: next.kind === "hold" ? next.reason : undefined,
-  };
-}
-
-/** PostgreSQL's text holds no NUL, and a next hop's words are not worth more than this. */
-const boundedReason = (reason: string | undefined) => reason?.replaceAll("\0", "").slice(0, 1_000);
-
-async function recordLate(db: Database, record: DeliveryRecord): Promise<"known" | "settled" | "noted"> {
-  const [row] = await db.query<{ what: "known" | "settled" | "noted" }>(
-    "select mailfleet.record_late($1, $2, $3::smallint, $4, $5, $6, $7::smallint, $8, $9) as what",
-    [
-      record.tenantId,
-      record.deliveryUid,
-      record.attempt,
-      record.workerId,
-      record.outcome,
-      record.status,
-      record.replyCode ?? null,
-      boundedReason(record.reason) ?? "",
-      record.durationMs === undefined ? null : Math.round(record.durationMs),
-    ],
-  );
-  return row?.what ?? "noted";
 }

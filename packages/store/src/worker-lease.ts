@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import type { Database } from "./database.ts";
+import { type SetTimer, setUnrefTimer } from "./timer.ts";
 
 export const leaseLimits = {
   /** How long others wait before they take over what a silent process had in hand. */
@@ -32,6 +33,7 @@ export interface WorkerLeaseOptions {
   readonly limits?: { readonly leaseMs: number; readonly renewEveryMs: number; readonly marginMs: number };
   /** Milliseconds, monotonic. */
   readonly now?: () => number;
+  readonly setTimer?: SetTimer;
   /** The lease was lost; work goes on under a new incarnation. */
   readonly onLost?: (id: number) => void;
   /** A renewal failed; the lease may lapse. */
@@ -78,7 +80,15 @@ export async function joinAsWorker(db: Database, options: WorkerLeaseOptions): P
   }
 
   await join();
-  const timer = setInterval(() => void lease.renew(), limits.renewEveryMs).unref();
+  const setTimer = options.setTimer ?? setUnrefTimer;
+  let cancelTimer: (() => void) | undefined;
+  const keepRenewing = () => {
+    cancelTimer = setTimer(limits.renewEveryMs, () => {
+      keepRenewing();
+      void lease.renew();
+    });
+  };
+  keepRenewing();
 
   const lease: WorkerLease = {
     get id() {
@@ -95,7 +105,7 @@ export async function joinAsWorker(db: Database, options: WorkerLeaseOptions): P
       return renewing;
     },
     async [Symbol.asyncDispose]() {
-      clearInterval(timer);
+      cancelTimer?.();
       await renewing;
       heldUntil = 0;
       // Whatever is left in hand goes to whoever reaps first, without the wait for a lease to lapse.
