@@ -6,7 +6,7 @@ export interface Terminal {
   readonly env: Environment;
   readonly stdin: Readable;
   /** Results only, so that they can be piped. */
-  readonly stdout: Writable & { readonly isTTY?: boolean };
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   /** Progress, hints and trouble. */
-  readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly stderr: Writable & { readonly isTTY?: boolean };
 }

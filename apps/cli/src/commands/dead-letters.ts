@@ -12,9 +12,9 @@ import { onApi, onApiFor } from "./session.ts";
 const columns: readonly Column[] = [
   ["DELIVERY", "id"],
   ["RECIPIENT", "recipient"],
-  ["STATUS", ({ lastStatus, status }) => lastStatus ?? status],
-  ["REASON", ({ lastReason, reason }) => lastReason ?? reason],
-  ["ENDED", ({ endedAt, at }) => endedAt ?? at],
+  ["STATUS", "lastStatus"],
+  ["REASON", "lastReason"],
+  ["ENDED", "endedAt"],
 ];
 const filters: readonly FilterName[] = ["recipient", "account", "batch", "tag", "after", "before"];
 
@@ -43,7 +43,8 @@ export function addDeadLetters(program: Command, terminal: Terminal): void {
   }
   resend.action(
     onApiFor<string[]>(terminal, async (session, ids, { all, recipient, account, batch }) => {
-      if (all === ids.length > 0) throw usageError("Name the dead letters, or give --all.");
+      const isNamed = ids.length > 0;
+      if (isNamed === (all === true)) throw usageError("Name the dead letters, or give --all.");
       const query = { recipient, account, batch } as Record<string, string | undefined>;
       const wanted = all ? (await listAll(session, "/v1/dead-letters", query)).map(({ id }) => String(id)) : ids;
       const { resent, refused } = await resendEach(session, wanted);

@@ -12,7 +12,7 @@ const attemptColumns: readonly Column[] = [
   ["ATTEMPT", "number"],
   ["OUTCOME", "outcome"],
   ["STATUS", "status"],
-  ["ENDED", ({ endedAt, at }) => endedAt ?? at],
+  ["ENDED", "endedAt"],
   ["REASON", "reason"],
 ];
 
@@ -58,7 +58,6 @@ export function addDeliveries(program: Command, terminal: Terminal): void {
 export async function showDelivery({ api, out }: Session, id: string): Promise<void> {
   const delivery = await api.call("GET", `/v1/deliveries/${segment(id)}`);
   const { attempts, ...fields } = delivery;
-  const rows = Array.isArray(attempts) ? (attempts as Row[]) : [];
-  out.record([...Object.entries(fields), ["attempts", Array.isArray(attempts) ? rows.length : attempts]], delivery);
-  out.more(attemptColumns, rows);
+  out.record(Object.entries(fields), delivery);
+  if (Array.isArray(attempts)) out.more(attemptColumns, attempts as Row[]);
 }

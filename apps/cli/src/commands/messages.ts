@@ -18,9 +18,9 @@ export const deliveryColumns: readonly Column[] = [
   ["DELIVERY", "id"],
   ["RECIPIENT", "recipient"],
   ["STATE", ({ state, heldReason }) => (heldReason ? `${state} (${heldReason})` : state)],
-  ["ATTEMPTS", ({ attempts }) => (Array.isArray(attempts) ? attempts.length : attempts)],
+  ["ATTEMPTS", "attemptCount"],
   ["NEXT", "nextAttemptAt"],
-  ["REASON", ({ lastReason, reason }) => lastReason ?? reason],
+  ["REASON", "lastReason"],
 ];
 
 export function addMessages(program: Command, terminal: Terminal): void {

@@ -4,7 +4,7 @@ import type { Terminal } from "../terminal.ts";
 import { onApi } from "./session.ts";
 
 const accountColumns: readonly Column[] = [
-  ["ACCOUNT", ({ tenant, id }) => (tenant ? `${tenant}/${id}` : id)],
+  ["ACCOUNT", ({ tenantId, id }) => (tenantId ? `${tenantId}/${id}` : id)],
   ["LANES", "lanesInUse"],
   ["BLOCKED UNTIL", "blockedUntil"],
   ["REASON", "reason"],

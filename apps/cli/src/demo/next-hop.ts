@@ -1,7 +1,7 @@
 import { listen } from "@mailfleet/service";
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from "smtp-server";
 import type { LetterBox } from "./letter-box.ts";
-import { createGrudge, temperOf } from "./temper.ts";
+import { createGrudge, type Temper, temperOf } from "./temper.ts";
 
 /** The SMTP server that the demo account sends to. Everything it takes goes into a letter box. */
 export interface DemoNextHop extends AsyncDisposable {
@@ -10,6 +10,8 @@ export interface DemoNextHop extends AsyncDisposable {
 }
 
 const maxMessageBytes = 32 * 1024 * 1024;
+/** How far a Message-ID is looked for. */
+const headerBytes = 64 * 1024;
 const maxClients = 100;
 const slowMs = 5_000;
 const closeTimeoutMs = 1_000;
@@ -36,33 +38,28 @@ export async function startDemoNextHop(
     banner: "demo next hop",
     disabledCommands: ["AUTH", "STARTTLS"],
     disableReverseLookup: true,
-    hideENHANCEDSTATUSCODES: false,
+    // The library would put codes of its own before those that the replies below have.
+    hideENHANCEDSTATUSCODES: true,
     size: maxMessageBytes,
     maxClients,
     closeTimeout: closeTimeoutMs,
-    onRcptTo({ address }, session, callback) {
-      const sender = reversePathOf(session);
-      switch (temperOf(address)) {
-        case "fail":
-          return callback(new SmtpRefusal(550, "5.1.1 nobody of that name lives here"));
-        case "later":
-          return putsOff(`${sender} ${address}`) ? callback(new SmtpRefusal(451, "4.7.1 come back later")) : callback();
-        default:
-          return callback();
-      }
+    onRcptTo({ address }, _, callback) {
+      callback(temperOf(address) === "fail" ? new SmtpRefusal(550, "5.1.1 nobody of that name lives here") : undefined);
     },
     onData(stream, session, callback) {
       const recipients = session.envelope.rcptTo.map(({ address }) => address);
+      const has = (temper: Temper) => recipients.some((recipient) => temperOf(recipient) === temper);
       const take = (content: Buffer) => {
-        const reversePath = reversePathOf(session);
-        const message = box.keep({ reversePath, recipients, content });
-        const dropped = recipients.find((recipient) => temperOf(recipient) === "drop");
-        if (dropped && drops(`${reversePath} ${dropped}`)) return hangUp(server, session);
-        callback(null, `2.0.0 kept as message ${message.number}`);
+        // Only with the content do we know which message it is, so a message that is put off takes its company along.
+        const message = `${messageIdOf(content)} ${recipients.join()}`;
+        if (has("later") && putsOff(message)) return callback(new SmtpRefusal(451, "4.7.1 come back later"));
+        const { number } = box.keep({ reversePath: reversePathOf(session), recipients, content });
+        if (has("drop") && drops(message)) return hangUp(server, session);
+        callback(null, `2.0.0 kept as message ${number}`);
       };
       collect(stream).then((content) => {
         if (stream.sizeExceeded || !content) return callback(new SmtpRefusal(552, "5.3.4 message too big"));
-        if (!recipients.some((recipient) => temperOf(recipient) === "slow")) return take(content);
+        if (!has("slow")) return take(content);
         const timer = setTimeout(() => {
           slowOnes.delete(timer);
           take(content);
@@ -94,6 +91,9 @@ export async function startDemoNextHop(
 
 const reversePathOf = (session: SMTPServerSession): string =>
   session.envelope.mailFrom ? session.envelope.mailFrom.address : "";
+
+const messageIdOf = (content: Buffer): string =>
+  /^message-id:\s*(<[^>\r\n]{1,500}>)/im.exec(content.toString("latin1", 0, headerBytes))?.[1] ?? "";
 
 /** Resolves with nothing when the message is larger than the limit; the rest of it is read and forgotten. */
 async function collect(stream: SMTPServerDataStream): Promise<Buffer | undefined> {

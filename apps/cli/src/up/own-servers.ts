@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { Secret } from "@mailfleet/config";
-import { startEmbeddedPostgres, startPrivateRedis } from "@mailfleet/embedded";
+import { EmbeddedError, startEmbeddedPostgres, startPrivateRedis } from "@mailfleet/embedded";
 import type { Scope } from "@mailfleet/service";
+import { CliError } from "../cli-error.ts";
 import { dataFiles, keepSecret } from "../data-folder.ts";
 import type { Plan, Servers } from "./plan.ts";
 import type { Step } from "./steps.ts";
@@ -47,13 +48,20 @@ export function ownServerSteps({ dataDir, isEmbedded }: Plan, scope: Scope, foun
     steps.push({
       title: "Redis",
       async run() {
-        const server = scope.own(await startPrivateRedis({ dataDir }), "Redis");
+        const server = scope.own(await startPrivateRedis({ dataDir }).catch(sayHowToGetRedis), "Redis");
         found.redisUrl = new Secret(server.url);
         return portText(server);
       },
     });
   }
   return steps;
+}
+
+function sayHowToGetRedis(error: unknown): never {
+  if (!(error instanceof EmbeddedError) || error.code !== "program_missing") throw error;
+  throw new CliError("No redis-server on the PATH: apt-get install redis-server, or set MAILFLEET_REDIS_URL.", {
+    cause: error,
+  });
 }
 
 const portText = ({ port, adopted }: { readonly port: number; readonly adopted: boolean }): string =>

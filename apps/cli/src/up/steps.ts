@@ -1,6 +1,8 @@
 import { Listr } from "listr2";
 import type { Terminal } from "../terminal.ts";
 
+const minColumns = 40;
+
 /** One step of setting up. It may say how it went, for the line that stands for it. */
 export interface Step {
   readonly title: string;
@@ -15,9 +17,13 @@ export interface Step {
  */
 export async function runSteps(steps: readonly Step[], terminal: Terminal, signal: AbortSignal): Promise<boolean> {
   const wanted = steps.filter(({ isWanted }) => isWanted !== false);
-  await (terminal.stdout.isTTY && terminal.stderr.isTTY ? drawn(wanted, signal) : told(wanted, terminal, signal));
+  await (canDraw(terminal) ? drawn(wanted, signal) : told(wanted, terminal, signal));
   return !signal.aborted;
 }
+
+/** Some terminals do not say how wide they are; a drawing would then be one character wide. */
+const canDraw = ({ stdout, stderr }: Terminal): boolean =>
+  stdout.isTTY === true && stderr.isTTY === true && (stdout.columns ?? 0) >= minColumns;
 
 async function drawn(steps: readonly Step[], signal: AbortSignal): Promise<void> {
   const tasks = steps.map(({ title, run }) => ({
