@@ -75,12 +75,10 @@ async function check(name, work) {
   }
 }
 
-const runFromModules = (program, args) =>
-  run(path.join(root, "node_modules", ".bin", program), args, {
-    cwd: root,
-    env: toolchain.env,
-    timeoutMs: checkLimitMs,
-  });
+function runFromModules(program, args) {
+  const file = path.join(root, "node_modules", ".bin", program);
+  return run(file, args, { cwd: root, env: toolchain.env, timeoutMs: checkLimitMs });
+}
 
 async function runTests() {
   const folder = await mkdtemp(path.join(tmpdir(), "mailfleet-results-"));
