@@ -1,3 +1,4 @@
+import { crashPoint } from "@mailfleet/service";
 import type { Transmission } from "@mailfleet/store";
 import type { Outbox } from "./outbox.ts";
 
@@ -129,6 +130,7 @@ export function openAccountQueues(outbox: Outbox, now: () => number = () => perf
   function giveBack(shared: Shared) {
     for (const { deliveryUid, tenantId, workerId, attempt } of shared.waiting.splice(0)) {
       void outbox.record({ deliveryUid, tenantId, workerId, attempt, next: { kind: "back" } });
+      crashPoint("dispatch-while-giving-back");
       if (suspects.inHand === deliveryUid) suspects.inHand = undefined;
     }
   }

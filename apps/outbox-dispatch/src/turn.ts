@@ -1,4 +1,5 @@
 import { accountBackoffMs, type NotAttempted, type SendResult } from "@mailfleet/mail";
+import { crashPoint, crashPointAhead } from "@mailfleet/service";
 import type { DeliveryRecord, Lane, SendingAccount, Transmission } from "@mailfleet/store";
 import type { NextHop } from "@mailfleet/transport";
 import type { AccountQueue, AccountQueues } from "./account-queue.ts";
@@ -76,6 +77,7 @@ async function openLane(deps: TurnDeps, accountUid: number): Promise<OpenLane | 
   const leased = await outbox.leaseLane(accountUid);
   if (leased.kind !== "leased") return leased.kind;
   const { lane } = leased;
+  crashPoint("dispatch-after-lane");
   const account = await outbox.account(accountUid);
   if (!account) return "gone";
   const nextHop = await openNextHop(account);
@@ -117,7 +119,9 @@ async function carry(deps: TurnDeps, opened: OpenLane, queue: AccountQueue, opti
     }
     messages++;
 
+    crashPoint("dispatch-before-promote", transmission.id);
     const verdict = await outbox.promote(transmission); // Committed: from here on it may be in doubt.
+    crashPoint("dispatch-after-promote", transmission.id);
     if (verdict !== "go") {
       const record = recordOfVerdict(verdict, transmission);
       if (record) await settle(deps, opened, transmission, record);
@@ -149,13 +153,20 @@ async function offer(deps: TurnDeps, opened: OpenLane, transmission: Transmissio
   const content = transmission.bytes
     ? { sizeBytes: transmission.sizeBytes, bytes: transmission.bytes }
     : await outbox.content(transmission);
-  const mayFinish = () => outbox.holds(transmission.workerId);
+  const mayFinish = () => {
+    crashPoint("dispatch-before-final-dot", transmission.id);
+    if (!outbox.holds(transmission.workerId)) return false;
+    crashPointAhead("dispatch-after-final-dot", transmission.id);
+    return true;
+  };
   const result: SendResult = content
     ? ((await nextHop.send(envelopeFor(account, transmission), content, mayFinish))[0] as SendResult)
     : { kind: "permanent_error", status: "5.3.0", reason: "its content is gone" };
+  crashPoint("dispatch-after-send", transmission.id);
   const durationMs = now() - began;
   const record = recordOf(result, transmission, contextOf(deps, account), durationMs);
   const settled = settle(deps, opened, transmission, record);
+  crashPoint("dispatch-after-record-queued", transmission.id);
   events.attempted(account, transmission, result, record, durationMs, outbox.databaseNowMs());
   // What went well is committed together with whatever comes next; only what does not go on by itself is waited for.
   if (result.kind === "success") settled.catch(events.failed);

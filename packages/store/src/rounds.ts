@@ -61,12 +61,13 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
   let records: Waiting<DeliveryRecord, void>[] = [];
   const promotions: Waiting<string, Verdict>[] = [];
   const claims: Waiting<ClaimRequest, ClaimAnswer>[] = [];
+  const setTimer = options.setTimer ?? setRefTimer;
   /** What was claimed and not recorded yet, so that claims whose answer was lost can be told from ours. */
   const inHand = new Set<string>();
   let inFlight = 0;
   let scheduled = false;
   let recordsAreDue = false;
-  let delayed: NodeJS.Timeout | undefined;
+  let cancelDelay: (() => void) | undefined;
   let failures = 0;
   let idle: (() => void) | undefined;
 
@@ -99,11 +100,11 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
   }
 
   function waitForCompany() {
-    delayed ??= setTimeout(() => {
-      delayed = undefined;
+    cancelDelay ??= setTimer(roundLimits.recordDelayMs, () => {
+      cancelDelay = undefined;
       recordsAreDue = true;
       pump();
-    }, roundLimits.recordDelayMs);
+    });
   }
 
   async function roundOnce() {
@@ -215,7 +216,7 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
         idle = resolve;
         wake();
       });
-      clearTimeout(delayed);
+      cancelDelay?.();
     },
   };
 }

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { privateDatabase } from "@mailfleet/testkit";
 import { accept, prepare } from "../accept.ts";
 import type { AccountSettings } from "../account-settings.ts";
-import { type DeliveryRecord, recordRow } from "../rounds.ts";
+import { type DeliveryRecord, recordRow } from "../delivery-record.ts";
 import { openStore, type Store } from "../store.ts";
 import type { Acceptance, Submission } from "../submission.ts";
 import { joinAsWorker } from "../worker-lease.ts";
