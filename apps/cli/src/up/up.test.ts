@@ -1,9 +1,10 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { createServer } from "node:net";
 import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
+import { privateDatabase, privateRedis } from "@mailfleet/testkit";
 import { expect, test } from "vitest";
 import { type FleetProcess, makeDataDir, spawnFleet, startFleetProcess } from "../testing/fleet-process.ts";
 import { runCommand } from "../testing/run-command.ts";
@@ -90,3 +91,22 @@ test("with a database of one's own, the keys must be told and no demo is made", 
   expect(code).toBe(2);
   expect(await trouble).toMatch(/MAILFLEET_ADMIN_TOKEN is required.*\n.*MAILFLEET_SECRET_KEYS is required/);
 });
+
+test("a fleet on a database of one's own brings its schema up to date, and makes no demo and keeps no key", async () => {
+  await using data = await makeDataDir();
+  await using database = await privateDatabase({ empty: true });
+  await using redis = await privateRedis();
+  await using fleet = await startFleetProcess(data.path, {
+    DATABASE_URL: database.url,
+    REDIS_URL: redis.url,
+    ADMIN_TOKEN: "a-token-for-this-test-only",
+    SECRET_KEYS: Buffer.alloc(32, 7).toString("base64"),
+  });
+  expect(fleet.said).not.toMatch(/demo|curl/i);
+  const env = { MAILFLEET_ADMIN_TOKEN: "a-token-for-this-test-only", MAILFLEET_PUBLIC_URL: fleet.address("API") };
+  expect(JSON.parse((await runCommand(["tenants", "list", "--json"], env)).stdout).items).toEqual([]);
+  expect(await readdir(data.path)).toEqual([]);
+
+  const migrated = await runCommand(["migrate"], { MAILFLEET_DATABASE_URL: database.url });
+  expect([migrated.exitCode, migrated.stdout]).toEqual([0, "The schema was up to date.\n"]);
+}, 60_000);
