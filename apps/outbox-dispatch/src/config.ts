@@ -57,6 +57,11 @@ export function dispatchSettings({ integer, duration, text }: Reader) {
       max: "1m",
       otherwise: "1s",
     }),
+    leaseMs: duration("WORKER_LEASE", "How long a silent process keeps what it had in hand, before others take over.", {
+      min: "1s",
+      max: "5m",
+      otherwise: "10s",
+    }),
     ehloName: text("EHLO_NAME", "What the fleet calls itself to next hops, and as Reporting-MTA.", {
       otherwise: "mailfleet.localhost",
     }),

@@ -1,6 +1,6 @@
 import type { QueueName, Queues } from "@mailfleet/queue";
 import { every, type Scope, type Watchdog } from "@mailfleet/service";
-import { joinAsWorker, openRounds, type SendingAccount, type Store } from "@mailfleet/store";
+import { joinAsWorker, leaseLimitsOf, openRounds, type SendingAccount, type Store } from "@mailfleet/store";
 import type { Telemetry } from "@mailfleet/telemetry";
 import { openNextHop } from "@mailfleet/transport";
 import { openAccessTokens } from "./access-tokens.ts";
@@ -41,6 +41,7 @@ export async function startDispatch(
   const lease = scope.own(
     await joinAsWorker(store.db, {
       app: "outbox-dispatch",
+      limits: leaseLimitsOf(settings.leaseMs),
       onLost: (id) =>
         telemetry.log.warn({ event: "lease_lost", workerId: id }, "the lease was lost; working on under a new one"),
       onError: (error) =>

@@ -1,3 +1,4 @@
+import { crashPoint } from "@mailfleet/service";
 import type {
   Claim,
   ClaimRequest,
@@ -61,6 +62,7 @@ export function openOutbox(store: Store, lease: WorkerLease, rounds: Rounds): Ou
     async claim(request) {
       const { blocked, workerId, claims } = await rounds.claim(request);
       if (claims.length === 0) return { blocked, transmissions: [], claims };
+      crashPoint("dispatch-after-claim");
       try {
         const uids = claims.map(({ deliveryUid }) => deliveryUid);
         return { blocked, transmissions: await loadTransmissions(db, workerId, uids), claims };
@@ -73,9 +75,14 @@ export function openOutbox(store: Store, lease: WorkerLease, rounds: Rounds): Ou
     },
     promote: ({ deliveryUid, workerId }) => rounds.promote(deliveryUid, workerId),
     async record(record, notification) {
-      if (!notification) return rounds.record(record);
+      if (!notification) {
+        await rounds.record(record);
+        crashPoint("dispatch-after-record");
+        return;
+      }
       await db.transaction(async (tx) => {
         const late = await tx.query("select * from mailfleet.record($1)", [JSON.stringify([recordRow(record)])]);
+        crashPoint("dispatch-between-record-and-notification");
         if (late.length === 0) await accept(tx, [prepare(notification)]);
       });
       rounds.forget(record.deliveryUid);

@@ -1,4 +1,5 @@
 import type { Queues } from "@mailfleet/queue";
+import { crashPoint } from "@mailfleet/service";
 import {
   type Abandoned,
   claimExpired,
@@ -37,11 +38,16 @@ const expiredPerTick = 200;
  */
 export async function sweep(deps: SweepDeps): Promise<void> {
   const { store, telemetry, wake } = deps;
-  const found = await sweepOnce(store.db);
+  const found = await sweepOnce(store.db, (step) =>
+    crashPoint(step === "reaped" ? "sweep-after-reap" : "sweep-after-move-due"),
+  );
   if (!found) return;
   for (const accountUid of found.accountUids) wake(accountUid);
   telemetry.sweepRepaired({ kind: "woken", count: found.accountUids.length });
-  if (found.abandoned.length > 0) await recordAbandoned(deps, found.abandoned);
+  if (found.abandoned.length > 0) {
+    crashPoint("sweep-before-recording-abandoned");
+    await recordAbandoned(deps, found.abandoned);
+  }
   await endExpired(deps);
 }
 

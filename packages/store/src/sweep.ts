@@ -33,16 +33,22 @@ const SWEEP_LOCK = 7_114_001;
 
 /**
  * One tick of the sweep, or undefined where another process is at it: elected per tick by a transaction-level advisory lock.
- * It repairs what a lost errand or a lost process left, and moves what has become due.
+ * It repairs what a lost errand or a lost process left, and moves what has become due. `onStep` hears, before the
+ * commit, of each step that has changed something.
  */
-export async function sweepOnce(db: Database): Promise<SweepResult | undefined> {
+export async function sweepOnce(
+  db: Database,
+  onStep: (step: "reaped" | "moved") => void = () => {},
+): Promise<SweepResult | undefined> {
   return db.transaction(async (tx) => {
     const [lock] = await tx.query<{ mine: boolean }>("select pg_try_advisory_xact_lock($1) as mine", [SWEEP_LOCK]);
     if (!lock?.mine) return undefined;
     const abandoned = await reapWorkers(tx);
+    if (abandoned.length > 0) onStep("reaped");
     const due = await tx.query<{ account_uid: number; moved: number }>("select * from mailfleet.move_due($1)", [
       sweepLimits.moved,
     ]);
+    if (due.length > 0) onStep("moved");
     const idle = await tx.query<{ account_uid: number }>(
       "select account_uid from mailfleet.idle_accounts_with_mail($1) as account_uid",
       [sweepLimits.woken],

@@ -2,14 +2,23 @@ import { hostname } from "node:os";
 import type { Database } from "./database.ts";
 import { type SetTimer, setUnrefTimer } from "./timer.ts";
 
-export const leaseLimits = {
+export interface LeaseLimits {
   /** How long others wait before they take over what a silent process had in hand. */
-  leaseMs: 10_000,
+  readonly leaseMs: number;
   /** How often a living process renews. */
-  renewEveryMs: 2_500,
+  readonly renewEveryMs: number;
   /** Held to be lost this much earlier by our own clock than by the database's. */
-  marginMs: 2_000,
-} as const;
+  readonly marginMs: number;
+}
+
+/** A lease of this length leaves room for three renewals, and a fifth of it for clocks that drift and a final dot on its way. */
+export const leaseLimitsOf = (leaseMs: number): LeaseLimits => ({
+  leaseMs,
+  renewEveryMs: leaseMs / 4,
+  marginMs: leaseMs / 5,
+});
+
+export const leaseLimits = leaseLimitsOf(10_000);
 
 /**
  * A process's right to work, with an end. Its claims and lanes live and lapse with it.
@@ -30,7 +39,7 @@ export interface WorkerLease extends AsyncDisposable {
 
 export interface WorkerLeaseOptions {
   readonly app: string;
-  readonly limits?: { readonly leaseMs: number; readonly renewEveryMs: number; readonly marginMs: number };
+  readonly limits?: LeaseLimits;
   /** Milliseconds, monotonic. */
   readonly now?: () => number;
   readonly setTimer?: SetTimer;
