@@ -1,5 +1,5 @@
 import { linesMatching, type Rule } from "./rule.ts";
-import type { SourceFile } from "./sources.ts";
+import { isTest, type SourceFile } from "./sources.ts";
 
 const isTypeScript = ({ path }: SourceFile) => path.endsWith(".ts");
 const isScript = ({ path }: SourceFile) => /\.(ts|mjs)$/.test(path);
@@ -60,7 +60,11 @@ export const exportsHaveNames: Rule = {
 export const environmentIsReadOnce: Rule = {
   name: "process.env is read in main.ts and scripts only",
   why: "Configuration is read, checked and reported whole at start; a setting read elsewhere is one that nobody knows of.",
-  applies: (file) => isTypeScript(file) && /^(apps|packages)\//.test(file.path) && !/(^|\/)main\.ts$/.test(file.path),
+  applies: (file) =>
+    isTypeScript(file) &&
+    /^(apps|packages)\//.test(file.path) &&
+    !/(^|\/)main\.ts$/.test(file.path) &&
+    !isTest(file.path),
   complaints: (file) => linesMatching(file, /\bprocess\.env\b/, "reads process.env"),
   broken: { path: "packages/store/src/pool.ts", text: "const url = process.env.DATABASE_URL;" },
 };
