@@ -50,7 +50,6 @@ export const problems = {
   overloaded: { status: 503, title: "Too much is under way" },
   busy: { status: 503, title: "The same thing is being changed elsewhere" },
   store_unavailable: { status: 503, title: "The database cannot be reached" },
-  draining: { status: 503, title: "This process is stopping" },
 } as const satisfies Record<string, { status: number; title: string }>;
 
 export type ProblemCode = keyof typeof problems;
@@ -75,7 +74,6 @@ export const fieldCodes = {
   duration_too_long: "The duration is too long.",
   too_far_ahead: "The time is too far ahead.",
   not_after: "The time must be after another one.",
-  conflicting_fields: "Two fields exclude one another.",
   bad_dkim_key: "The private key cannot sign.",
   secret_required: "The field needs a secret that is neither given nor stored.",
 } as const;

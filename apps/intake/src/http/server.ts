@@ -53,6 +53,8 @@ export function buildServer({ guard, limits, telemetry, hasTenant, problemOf, tr
     keepAliveTimeout: 65_000,
     http: { maxHeaderSize: limits.headerBytes, headersTimeout: 10_000 },
     routerOptions: { maxParamLength: 1_100, caseSensitive: true },
+    // While the process drains, what still comes over open connections is served, and then they close.
+    return503OnClosing: false,
     forceCloseConnections: "idle",
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     genReqId: () => randomUUID(),
@@ -114,6 +116,17 @@ export function buildServer({ guard, limits, telemetry, hasTenant, problemOf, tr
     }
     return named;
   }
+
+  let closing = false;
+  app.addHook("preClose", (done) => {
+    closing = true;
+    done();
+  });
+  app.addHook("onSend", (_request, reply, payload, done) => {
+    // A connection that stays open after its last answer would hold up the end until it times out.
+    if (closing) reply.header("connection", "close");
+    done(null, payload);
+  });
 
   app.addHook("onResponse", (request, reply, done) => {
     telemetry.httpRequest({

@@ -12,7 +12,7 @@ import {
 } from "@mailfleet/mail";
 import type { Acceptance, Acceptor, Submission } from "@mailfleet/store";
 import type { Telemetry } from "@mailfleet/telemetry";
-import { type FieldError, ProblemError } from "./problems.ts";
+import { ProblemError } from "./problems.ts";
 import { type MessageInput, messageLimits } from "./schemas/message.ts";
 import type { TenantView } from "./tenant-views.ts";
 import { invalidRequest, pointerOfField } from "./validation.ts";
@@ -179,11 +179,4 @@ function sorted(value: unknown): unknown {
 function refusal({ code, detail, retryAfterSeconds }: Extract<Acceptance, { kind: "refused" }>): ProblemError {
   const problem = code === "account_not_found" ? "unknown_account" : code;
   return new ProblemError(problem, detail, retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
-}
-
-/** What a batch tells of one message that was refused. */
-export interface Rejection {
-  readonly code: string;
-  readonly detail: string;
-  readonly errors?: readonly FieldError[];
 }

@@ -4,7 +4,7 @@ import { createScope, type OpenScope } from "@mailfleet/service";
 import { openStore, type Store } from "@mailfleet/store";
 import { openTelemetry } from "@mailfleet/telemetry";
 import { privateDatabase } from "@mailfleet/testkit";
-import { type Intake, type IntakeSettings, startIntake } from "../../intake.ts";
+import { type Intake, type IntakeDeps, type IntakeSettings, startIntake } from "../../intake.ts";
 import { httpLimits } from "../limits.ts";
 
 export const adminToken = "an-admin-token-for-tests";
@@ -49,6 +49,7 @@ interface Wire extends AsyncDisposable {
 export async function runIntake<W extends Wire = Wire>(
   settings: Partial<IntakeSettings> = {},
   wire?: (url: string) => Promise<W>,
+  ownQueues?: NonNullable<IntakeDeps["queues"]>,
 ): Promise<RunningIntake<W>> {
   const scope = createScope({ graceMs: 2_000, closeMs: 10_000 });
   const whole = scope.own(await privateDatabase());
@@ -57,13 +58,10 @@ export async function runIntake<W extends Wire = Wire>(
   const secretKeys = [randomBytes(32).toString("base64")];
   const store = scope.own(openStore({ databaseUrl: database.url, poolSize: 4, secretKeys }));
   const woken: string[] = [];
-  const queues = {
-    wake: (uid: string, options?: { express?: boolean }) => woken.push(options?.express ? `${uid}!` : uid),
+  const queues: NonNullable<IntakeDeps["queues"]> = ownQueues ?? {
+    wake: (uid: string, options?: { express?: boolean }) => void woken.push(options?.express ? `${uid}!` : uid),
   };
-  const intake = await startIntake(
-    { settings: { ...testSettings, ...settings }, store, queues, telemetry } as never,
-    scope,
-  );
+  const intake = await startIntake({ settings: { ...testSettings, ...settings }, store, queues, telemetry }, scope);
 
   const ask = async (method: string, path: string, { key = adminToken, tenant, body, raw, headers }: Ask = {}) => {
     const begun = performance.now();
