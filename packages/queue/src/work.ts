@@ -87,7 +87,8 @@ export async function work<Q extends QueueName>(
     log.warn({ event: "jobs_abandoned", queue, jobs: running }, "jobs have outlived the draining");
   }
   await within(idleCloseMs, closed);
-  for (const client of [...clients, main]) client.disconnect();
+  // Disconnecting a client that has ended arms a timer that nobody clears.
+  for (const client of [...clients, main]) if (client.status !== "end") client.disconnect();
 }
 
 const aborted = (signal: AbortSignal): Promise<void> =>

@@ -67,6 +67,7 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
   let inFlight = 0;
   let scheduled = false;
   let recordsAreDue = false;
+  let isRecording = false;
   let cancelDelay: (() => void) | undefined;
   let failures = 0;
   let idle: (() => void) | undefined;
@@ -109,11 +110,13 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
 
   async function roundOnce() {
     const [nowRecords, nowPromotions, nowClaims] = [
-      records.splice(0, roundLimits.operations),
+      // Two statements that both count what ended would wait for one another.
+      isRecording ? [] : records.splice(0, roundLimits.operations),
       promotions.splice(0, roundLimits.operations),
       claims.splice(0, roundLimits.operations),
     ];
     recordsAreDue = false;
+    isRecording ||= nowRecords.length > 0;
     const workerId = lease.id;
     try {
       if (failures > 0) await reconcile(workerId);
@@ -139,6 +142,8 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
       for (const { resolve } of nowClaims) resolve({ blocked: false, workerId, claims: [] });
       const waitMs = Math.min(roundLimits.retryMs * 2 ** (failures - 1), roundLimits.retryMaxMs);
       await new Promise<void>((resolve) => void setTimer(waitMs, resolve));
+    } finally {
+      if (nowRecords.length > 0) isRecording = false;
     }
   }
 
