@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { ConfigError } from "@mailfleet/config";
+import { readConfigOrExit } from "@mailfleet/config";
 import { createHealth, run, serveHealth } from "@mailfleet/service";
 import { openDatabase } from "@mailfleet/store";
 import { openTelemetry } from "@mailfleet/telemetry";
@@ -8,17 +8,7 @@ import { readConfig } from "./config.ts";
 
 const poolSize = 2;
 
-function configOrExit() {
-  try {
-    return readConfig(process.env);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    console.error(error.message);
-    process.exit(2);
-  }
-}
-
-const config = configOrExit();
+const config = readConfigOrExit(() => readConfig(process.env));
 
 await run(
   async (scope) => {

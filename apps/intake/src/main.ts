@@ -1,3 +1,4 @@
+import { readConfigOrExit } from "@mailfleet/config";
 import { openQueues } from "@mailfleet/queue";
 import { run, serveHealth } from "@mailfleet/service";
 import { openStore } from "@mailfleet/store";
@@ -6,7 +7,7 @@ import { readConfig } from "./config.ts";
 import { startIntake } from "./intake.ts";
 import { storeOptions } from "./store-options.ts";
 
-const config = readConfig(process.env);
+const config = readConfigOrExit(() => readConfig(process.env));
 
 await run(
   async (scope) => {

@@ -19,7 +19,9 @@ export interface AccountQueue {
   next(): Promise<Transmission | undefined>;
   /** A delivery has been recorded. */
   settled(transmission: Transmission): void;
-  /** The last claim was full: there is more than is claimed. */
+  /** There is more than one lane carries. */
+  readonly isFull: boolean;
+  /** Something is left for another turn. */
   readonly hasMore: boolean;
   /** A lane leaves; with the last one, what is claimed and not offered goes back. */
   leave(): void;
@@ -112,8 +114,11 @@ export function openAccountQueues(outbox: Outbox, now: () => number = () => perf
         settled({ deliveryUid }) {
           if (suspects.inHand === deliveryUid) suspects.inHand = undefined;
         },
-        get hasMore() {
+        get isFull() {
           return shared.hasMore || shared.waiting.length > shared.lanes;
+        },
+        get hasMore() {
+          return shared.hasMore || shared.waiting.length > 0;
         },
         leave() {
           if (left) return;

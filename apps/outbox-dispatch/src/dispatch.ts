@@ -61,7 +61,7 @@ export async function startDispatch(
     }),
     "rounds",
   );
-  const outbox = openOutbox(store, lease, rounds);
+  const outbox = openOutbox(store, lease, rounds, { stopping, onError: reportTo(telemetry, "outbox") });
   const tokens = openAccessTokens();
   const parked = scope.own(
     openParkedLanes({
@@ -69,7 +69,7 @@ export async function startDispatch(
       isCurrent: ({ lane }) => outbox.holds(lane.workerId),
       async close({ lane, nextHop }) {
         await nextHop[Symbol.asyncDispose]();
-        await outbox.releaseLane(lane).catch(() => {}); // It lapses with the lease.
+        await outbox.releaseLane(lane);
       },
     }),
     "parked lanes",

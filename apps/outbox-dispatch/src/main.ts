@@ -1,3 +1,4 @@
+import { readConfigOrExit } from "@mailfleet/config";
 import { openQueues } from "@mailfleet/queue";
 import { createHealth, createWatchdog, run, serveHealth } from "@mailfleet/service";
 import { openStore } from "@mailfleet/store";
@@ -5,7 +6,7 @@ import { openTelemetry } from "@mailfleet/telemetry";
 import { readConfig } from "./config.ts";
 import { startDispatch } from "./dispatch.ts";
 
-const config = readConfig(process.env);
+const config = readConfigOrExit(() => readConfig(process.env));
 
 await run(
   async (scope) => {

@@ -19,6 +19,7 @@ import {
   loadTransmissions,
   prepare,
   type Rounds,
+  recordLate,
   recordRow,
   releaseLane,
   unblockAccount,
@@ -40,8 +41,8 @@ export interface Outbox {
     readonly claims: readonly Claim[];
   }>;
   promote(transmission: Transmission): Promise<Verdict>;
-  /** Resolves once committed. With a notification, both are committed together or not at all. */
-  record(record: DeliveryRecord, notification?: Submission): Promise<void>;
+  /** Resolves once committed, however long that takes. With a notification, both are committed together or not at all. */
+  record(record: DeliveryRecord, compose?: () => Promise<Submission>): Promise<void>;
   block(
     lane: Lane,
     trouble: { readonly delayMs: number; readonly status: string; readonly reason: string },
@@ -53,11 +54,38 @@ export interface Outbox {
   databaseNowMs(): number;
 }
 
-export function openOutbox(store: Store, lease: WorkerLease, rounds: Rounds): Outbox {
+/** Between tries of what must not be left undone while the database is away. */
+const retryMs = 500;
+
+export interface OutboxOptions {
+  /** Nothing is tried again after it: the lease lapses, and others find what is left. */
+  readonly stopping: AbortSignal;
+  readonly onError: (error: unknown) => void;
+}
+
+export function openOutbox(
+  store: Store,
+  lease: WorkerLease,
+  rounds: Rounds,
+  { stopping, onError }: OutboxOptions,
+): Outbox {
   const { db } = store;
+
+  async function untilDone(work: () => Promise<void>): Promise<void> {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        onError(error);
+        if (stopping.aborted) return;
+        await new Promise((resolve) => setTimeout(resolve, retryMs));
+      }
+    }
+  }
+
   return {
     leaseLane: (accountUid) => leaseLane(db, lease.id, accountUid),
-    releaseLane: (lane) => releaseLane(db, lane),
+    releaseLane: (lane) => untilDone(() => releaseLane(db, lane)),
     account: (accountUid) => store.accounts.openForSending(accountUid),
     async claim(request) {
       const { blocked, workerId, claims } = await rounds.claim(request);
@@ -74,16 +102,22 @@ export function openOutbox(store: Store, lease: WorkerLease, rounds: Rounds): Ou
       }
     },
     promote: ({ deliveryUid, workerId }) => rounds.promote(deliveryUid, workerId),
-    async record(record, notification) {
-      if (!notification) {
+    async record(record, compose) {
+      if (!compose) {
         await rounds.record(record);
         crashPoint("dispatch-after-record");
         return;
       }
-      await db.transaction(async (tx) => {
-        const late = await tx.query("select * from mailfleet.record($1)", [JSON.stringify([recordRow(record)])]);
-        crashPoint("dispatch-between-record-and-notification");
-        if (late.length === 0) await accept(tx, [prepare(notification)]);
+      await untilDone(async () => {
+        const notification = await compose();
+        const isLate = await db.transaction(async (tx) => {
+          const late = await tx.query("select * from mailfleet.record($1)", [JSON.stringify([recordRow(record)])]);
+          crashPoint("dispatch-between-record-and-notification");
+          if (late.length === 0) await accept(tx, [prepare(notification)]);
+          return late.length > 0;
+        });
+        // Recorded by an earlier try whose answer was lost, or in other hands by now.
+        if (isLate && record.outcome) await recordLate(db, record);
       });
       rounds.forget(record.deliveryUid);
     },

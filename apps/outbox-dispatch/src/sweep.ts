@@ -3,20 +3,16 @@ import { crashPoint } from "@mailfleet/service";
 import {
   type Abandoned,
   claimExpired,
-  type DeliveryRecord,
   loadTransmissions,
   maintainStore,
   returnSuspended,
-  type SendingAccount,
   type Store,
   sweepOnce,
-  type Transmission,
 } from "@mailfleet/store";
 import type { Telemetry } from "@mailfleet/telemetry";
 import { recordOfAbandoned, recordOfVerdict } from "./follow.ts";
-import { owesNotification } from "./notification.ts";
 import type { Outbox } from "./outbox.ts";
-import { notificationFor } from "./turn.ts";
+import { settle } from "./settle.ts";
 
 export interface SweepDeps {
   readonly store: Store;
@@ -87,14 +83,6 @@ async function endExpired(deps: SweepDeps): Promise<void> {
     const account = await outbox.account(transmission.accountUid);
     if (record && account) await settle(deps, account, transmission, record);
   }
-}
-
-async function settle(deps: SweepDeps, account: SendingAccount, transmission: Transmission, record: DeliveryRecord) {
-  const { outbox, ehloName } = deps;
-  const notification = owesNotification(transmission, record)
-    ? await notificationFor(outbox, account, ehloName, transmission, record)
-    : undefined;
-  await outbox.record(record, notification);
 }
 
 /** What is done now and then by whoever is elected: next month's partitions, old keys, suspensions that are over, depths. */
