@@ -68,6 +68,8 @@ function commonOptions({ tls, username, password }: RedisAddress, temper: Temper
   return {
     connectionName: name,
     connectTimeout: connectTimeoutMs,
+    // A client that is told to go while Redis is away arms a timer of this length, which nobody clears.
+    disconnectTimeout: 100,
     keepAlive: 10_000,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
