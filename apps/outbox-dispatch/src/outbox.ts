@@ -22,6 +22,8 @@ import {
   recordLate,
   recordRow,
   releaseLane,
+  type SetTimer,
+  setRefTimer,
   unblockAccount,
   type WorkerLease,
 } from "@mailfleet/store";
@@ -61,13 +63,14 @@ export interface OutboxOptions {
   /** Nothing is tried again after it: the lease lapses, and others find what is left. */
   readonly stopping: AbortSignal;
   readonly onError: (error: unknown) => void;
+  readonly setTimer?: SetTimer;
 }
 
 export function openOutbox(
   store: Store,
   lease: WorkerLease,
   rounds: Rounds,
-  { stopping, onError }: OutboxOptions,
+  { stopping, onError, setTimer = setRefTimer }: OutboxOptions,
 ): Outbox {
   const { db } = store;
 
@@ -78,7 +81,7 @@ export function openOutbox(
       } catch (error) {
         onError(error);
         if (stopping.aborted) return;
-        await new Promise((resolve) => setTimeout(resolve, retryMs));
+        await new Promise<void>((resolve) => void setTimer(retryMs, resolve));
       }
     }
   }
