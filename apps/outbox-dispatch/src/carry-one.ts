@@ -69,7 +69,7 @@ export async function carryOne(
 
 /** Sends one message. No transaction is open: a slow next hop must hold no lock on our tables. */
 async function offer(
-  { outbox }: TurnDeps,
+  { outbox, sign }: TurnDeps,
   { account, nextHop }: OpenLane,
   transmission: Transmission,
   content: Content | undefined,
@@ -81,7 +81,7 @@ async function offer(
     crashPointAhead("dispatch-after-final-dot", transmission.id);
     return true;
   };
-  const [result] = await nextHop.send(envelopeFor(account, transmission), content, mayFinish);
+  const [result] = await nextHop.send(envelopeFor(account, transmission, sign), content, mayFinish);
   crashPoint("dispatch-after-send", transmission.id);
   return result as SendResult;
 }

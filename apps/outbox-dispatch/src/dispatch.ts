@@ -85,6 +85,7 @@ export async function startDispatch(
       return openNextHop(settingsFor(account, settings.ehloName, token));
     },
     ehloName: settings.ehloName,
+    sign: (text) => (store.signers[0] as (text: string) => Buffer)(text),
     random: Math.random,
     now: () => performance.now(),
   };

@@ -16,6 +16,8 @@ export interface TurnDeps {
   /** Opens nothing yet; the account's settings are enough. */
   readonly openNextHop: (account: SendingAccount) => Promise<NextHop | NotAttempted>;
   readonly ehloName: string;
+  /** Signs the names of deliveries in reverse-paths. */
+  readonly sign: (text: string) => Uint8Array;
   readonly random: () => number;
   readonly now: () => number;
 }

@@ -25,3 +25,4 @@ export * from "./reply.ts";
 export * from "./retry.ts";
 export * from "./states.ts";
 export * from "./status.ts";
+export * from "./verp.ts";

@@ -4,7 +4,7 @@
  * The first key seals, all open: a new key goes to the front of the list, `reseal` moves the rows over, and then the
  * old one may go. What is sealed for one account does not open for another, since the context is authenticated.
  */
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes } from "node:crypto";
 
 export interface Sealed {
   /** Nonce (12 bytes), ciphertext, tag (16 bytes). */
@@ -18,6 +18,8 @@ export interface SecretKeys {
   readonly currentId: string;
   /** `context` names what the secret belongs to; it opens under the same context only. */
   seal(plain: Uint8Array | string, context: string): Sealed;
+  /** HMAC-SHA-256 with a key derived from each key, the current one first: what any of them signed is ours. */
+  readonly signers: readonly ((text: string) => Buffer)[];
   /** Throws SealError. */
   open(sealed: { readonly bytes: Uint8Array; readonly keyId: string }, context: string): Buffer;
 }
@@ -53,6 +55,10 @@ export function openSecretKeys(list: readonly string[]): SecretKeys {
 
   return {
     currentId,
+    signers: [...keys.values()].map((key) => {
+      const derived = Buffer.from(hkdfSync("sha256", key, "", "mailfleet signatures", keyBytes));
+      return (text) => createHmac("sha256", derived).update(text).digest();
+    }),
     seal(plain, context) {
       const nonce = randomBytes(nonceBytes);
       const cipher = createCipheriv("aes-256-gcm", current, nonce).setAAD(Buffer.from(context));

@@ -37,6 +37,8 @@ export interface Store extends AsyncDisposable {
   readonly deliveries: Deliveries;
   readonly suppressions: Suppressions;
   readonly commandLog: CommandLog;
+  /** What signs names that leave the house, such as reverse-paths; see `SecretKeys`. */
+  readonly signers: readonly ((text: string) => Buffer)[];
   /** Of one tenant, or of all. */
   stats(tenantId?: string): Promise<Stats>;
   /** Seals by the first secret key what others have sealed; returns how many accounts it was. */
@@ -52,6 +54,7 @@ export function openStore({ databaseUrl, poolSize, secretKeys, blobUrl, dataDir,
   return {
     db,
     ...(blobs && { blobs }),
+    signers: keys.signers,
     tenants: openTenants(db),
     apiKeys: openApiKeys(db),
     accounts: openAccounts(db, keys),
