@@ -20,13 +20,12 @@ export function recordOf(
 ): DeliveryRecord {
   if (result.kind === "not_attempted") return { ...inHand(transmission), next: { kind: "back" } };
   const { attempt, acceptedAtMs, expiresAtMs, inDoubt } = transmission;
-  const step = decide(result, {
-    ...context,
-    attempt,
-    acceptedAtMs,
-    inDoubt,
-    ...(expiresAtMs !== undefined && { expiresAtMs }),
-  });
+  // The ticket's end was set from giveUpAfter when it was issued: at acceptance, or when it was resent or released.
+  const until =
+    expiresAtMs === undefined
+      ? {}
+      : { expiresAtMs, retry: { ...context.retry, giveUpAfterMs: Number.POSITIVE_INFINITY } };
+  const step = decide(result, { ...context, ...until, attempt, acceptedAtMs, inDoubt });
   const told =
     result.kind === "success"
       ? { status: result.reply.status, replyCode: result.reply.code, reason: result.reply.text }
