@@ -1,0 +1,54 @@
+/**
+ * Runs seeds of the simulation, for people: `node --conditions=source tests/simulation/main.ts --seed 17` shows what one
+ * does, `--seed 1 --seeds 1000` looks for one that fails.
+ */
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { startEmbeddedPostgres } from "@mailfleet/embedded";
+import { openDatabase } from "@mailfleet/store";
+import { mutations, unchanged } from "./mutations.ts";
+import { reportOf } from "./report.ts";
+import { runSeed } from "./run-seed.ts";
+import { openSimulatedDatabase } from "./simulated-database.ts";
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string", default: "1" },
+    seeds: { type: "string" },
+    mutation: { type: "string" },
+    lines: { type: "string", default: "80" },
+  },
+});
+const first = Number(values.seed);
+const count = Number(values.seeds ?? 1);
+const mutation = mutations.find(({ name }) => name === values.mutation) ?? unchanged;
+if (values.mutation && mutation === unchanged) throw new Error(`there is no mutation "${values.mutation}"`);
+
+const folder = await mkdtemp(path.join(tmpdir(), "mailfleet-simulation-"));
+await chmod(folder, 0o711); // As root, PostgreSQL runs as another user, who must get in.
+const settings = { fsync: "off", full_page_writes: "off" };
+const postgres = await startEmbeddedPostgres({ dataDir: folder, settings, stopWithParent: true });
+try {
+  await using admin = openDatabase({ url: postgres.url, poolSize: 1 });
+  await admin.query("create database simulation");
+  const url = new URL(postgres.url);
+  url.pathname = "/simulation";
+  await using database = await openSimulatedDatabase(url.href, mutation.sql);
+  const began = performance.now();
+  let failed = 0;
+  let steps = 0;
+  for (let seed = first; seed < first + count; seed++) {
+    const result = await runSeed(seed, database, mutation);
+    steps += result.steps;
+    if (result.violations.length > 0) failed++;
+    if (result.violations.length > 0 || count === 1) console.log(reportOf(result, Number(values.lines)));
+  }
+  const seconds = (performance.now() - began) / 1000;
+  console.log(`${count} seeds, ${failed} failed, ${steps} steps, ${seconds.toFixed(1)} s`);
+  process.exitCode = failed > 0 ? 1 : 0;
+} finally {
+  await postgres.stop();
+  await rm(folder, { recursive: true, force: true });
+}

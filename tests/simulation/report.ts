@@ -1,0 +1,11 @@
+import type { SeedResult } from "./run-seed.ts";
+
+/** A seed that failed, as people read it: why, what it did last, and how to see it again. */
+export function reportOf({ seed, violations, trace, steps, kept }: SeedResult, lines = 60): string {
+  return [
+    `seed ${seed}: ${steps} steps, ${kept} copies at the next hop`,
+    ...trace.slice(-lines),
+    ...violations.map((violation) => `VIOLATION ${violation}`),
+    `again: node --conditions=source tests/simulation/main.ts --seed ${seed} --lines 10000`,
+  ].join("\n");
+}
