@@ -33,13 +33,13 @@ const scenes: Readonly<Record<CrashPoint, Scene>> = {
   "dispatch-between-record-and-notification": {
     app: "dispatch",
     hit: 2,
-    arrange: (hop) => hop.answers("rcpt", "550 5.1.1 no such user", { times: 30 }),
+    arrange: (hop) => hop.answers("rcpt", "550 5.1.1 no such user", { times: 56 }),
   },
   "dispatch-while-giving-back": {
     app: "dispatch",
     hit: 3,
     maxConnections: 1,
-    arrange: (hop) => hop.answers("mail", "421 4.3.2 enough for now", { afterMessages: 4, times: 2 }),
+    arrange: (hop) => hop.answers("final-dot", "421 4.3.2 enough for now", { afterMessages: 4, times: 2 }),
   },
   "sweep-after-reap": { app: "dispatch", hit: 1, afterAnotherDeath: true },
   "sweep-after-move-due": { app: "dispatch", hit: 2, arrange: puttingOff },
