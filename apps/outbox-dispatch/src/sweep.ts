@@ -38,8 +38,8 @@ export async function sweep(deps: SweepDeps): Promise<void> {
     crashPoint(step === "reaped" ? "sweep-after-reap" : "sweep-after-move-due"),
   );
   if (!found) return;
-  for (const accountUid of found.accountUids) wake(accountUid);
-  telemetry.sweepRepaired({ kind: "woken", count: found.accountUids.length });
+  for (const accountUid of [...found.dueAccountUids, ...found.forgottenAccountUids]) wake(accountUid);
+  telemetry.sweepRepaired({ kind: "forgotten", count: found.forgottenAccountUids.length });
   if (found.abandoned.length > 0) {
     crashPoint("sweep-before-recording-abandoned");
     await recordAbandoned(deps, found.abandoned);

@@ -22,8 +22,10 @@ export interface Abandoned {
 
 /** What one tick of the sweep found to do. */
 export interface SweepResult {
-  /** Accounts with something to send and nobody at it. */
-  readonly accountUids: readonly number[];
+  /** Accounts whose mail has just become due. */
+  readonly dueAccountUids: readonly number[];
+  /** Accounts that had something to send already, and nobody at it: an errand was lost. */
+  readonly forgottenAccountUids: readonly number[];
   readonly movedToReady: number;
   readonly abandoned: readonly Abandoned[];
 }
@@ -53,8 +55,11 @@ export async function sweepOnce(
       "select account_uid from mailfleet.idle_accounts_with_mail($1) as account_uid",
       [sweepLimits.woken],
     );
+    const dueAccountUids = due.map(({ account_uid }) => account_uid);
+    const isDue = new Set(dueAccountUids);
     return {
-      accountUids: [...new Set([...due, ...idle].map(({ account_uid }) => account_uid))],
+      dueAccountUids,
+      forgottenAccountUids: idle.map(({ account_uid }) => account_uid).filter((uid) => !isDue.has(uid)),
       movedToReady: due.reduce((sum, { moved }) => sum + moved, 0),
       abandoned,
     };
