@@ -23,8 +23,8 @@ export interface WorkEvents {
 }
 
 /** A worker that dies holds its jobs for no longer than the sum of these. */
-const lockMs = 5_000;
-const stalledCheckMs = 5_000;
+const lockMs = 2_000;
+const stalledCheckMs = 1_000;
 /** An idle worker asks this often whether it has missed something. */
 const idlePollSeconds = 5;
 /** A closing that has no job to wait for may still wait for a Redis that is away; for no longer than this. */
