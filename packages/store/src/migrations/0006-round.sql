@@ -222,7 +222,10 @@ begin
     return query select 'p'::"char", null::integer, p.verdict, p.delivery_uid, null::uuid, null::smallint, null::smallint, null::smallint, null::bigint
       from mailfleet.promote(p_worker, p_promoted) as p;
   end if;
-  if p_claims is not null then
+  -- Whoever has lapsed claims nothing more: nobody would look again for what a worker holds that is gone. The lock keeps it
+  -- from lapsing meanwhile, and lets it be renewed.
+  if p_claims is not null and exists (
+    select from mailfleet.workers w where w.id = p_worker and w.lapsed_at is null for key share) then
     return query select 'c'::"char", a.n, c.verdict, c.delivery_uid, c.message_uid, c.attempt, c.crashes, c.band, c.seq
       from json_to_recordset(p_claims) as a(n integer, account bigint, want integer, heads bigint[], express boolean, suspects boolean)
       cross join lateral mailfleet.claim(p_worker, a.account, a.want, a.heads, a.express, a.suspects) as c;
