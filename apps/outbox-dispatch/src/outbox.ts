@@ -21,6 +21,7 @@ import {
   type Rounds,
   recordLate,
   recordRow,
+  releaseAsked,
   releaseLane,
   type SetTimer,
   setRefTimer,
@@ -73,6 +74,7 @@ export function openOutbox(
   { stopping, onError, setTimer = setRefTimer }: OutboxOptions,
 ): Outbox {
   const { db } = store;
+  let asks = 0;
 
   async function untilDone(work: () => Promise<void>): Promise<void> {
     for (;;) {
@@ -87,7 +89,16 @@ export function openOutbox(
   }
 
   return {
-    leaseLane: (accountUid) => leaseLane(db, lease.id, accountUid),
+    async leaseLane(accountUid) {
+      const workerId = lease.id;
+      const ask = ++asks;
+      try {
+        return await leaseLane(db, workerId, accountUid, ask);
+      } catch (error) {
+        void untilDone(() => releaseAsked(db, workerId, accountUid, ask));
+        throw error;
+      }
+    },
     releaseLane: (lane) => untilDone(() => releaseLane(db, lane)),
     account: (accountUid) => store.accounts.openForSending(accountUid),
     async claim(request) {

@@ -15,10 +15,11 @@ export type LaneLease =
   /** `full`: every slot is taken; `blocked`: nobody may send now; `gone`: there is no such account. */
   | { readonly kind: "full" | "blocked" | "gone" };
 
-export async function leaseLane(sql: Sql, workerId: number, accountUid: number): Promise<LaneLease> {
+/** `ask` is the caller's own number for this call; where the answer is lost, `releaseAsked` undoes it. */
+export async function leaseLane(sql: Sql, workerId: number, accountUid: number, ask: number): Promise<LaneLease> {
   const [row] = await sql.query<{ verdict: string; slot: number; fence: number; failures: number }>(
-    "select verdict, slot, fence, failures from mailfleet.lease_lane($1, $2)",
-    [workerId, accountUid],
+    "select verdict, slot, fence, failures from mailfleet.lease_lane($1, $2, $3)",
+    [workerId, accountUid, ask],
   );
   if (row?.verdict !== "leased") return { kind: (row?.verdict ?? "gone") as "full" | "blocked" | "gone" };
   const { slot, fence, failures } = row;
@@ -27,6 +28,11 @@ export async function leaseLane(sql: Sql, workerId: number, accountUid: number):
 
 export async function releaseLane(sql: Sql, { accountUid, slot, fence }: Lane): Promise<void> {
   await sql.query("select mailfleet.release_lane($1, $2::smallint, $3)", [accountUid, slot, fence]);
+}
+
+/** Gives back the lane that was leased by `ask`, if one was: a living worker's lanes do not lapse. */
+export async function releaseAsked(sql: Sql, workerId: number, accountUid: number, ask: number): Promise<void> {
+  await sql.query("select mailfleet.release_asked($1, $2, $3)", [workerId, accountUid, ask]);
 }
 
 /** Says whether this lane's trouble was the first to be told; of several lanes that failed together, one counts. */

@@ -116,6 +116,8 @@ create table mailfleet.lanes (
   account_uid bigint not null references mailfleet.accounts (uid) on delete cascade,
   slot smallint not null,
   worker bigint,
+  -- By what number its owner asked for it.
+  ask bigint,
   fence bigint not null default 1,
   since timestamptz not null default now(),
   primary key (account_uid, slot)

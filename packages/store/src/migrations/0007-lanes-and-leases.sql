@@ -1,8 +1,8 @@
 -- Lanes, the end of a lease, and what the sweep repairs.
 
 -- Leases one connection slot of an account, and says which and under which fence; or why not: blocked, full, gone.
--- While the account's next hop is in trouble, one lane probes it for all.
-create function mailfleet.lease_lane(p_worker bigint, p_account bigint)
+-- p_ask is a number of the caller's, by which it gives back a lane whose answer never reached it. While the account's next hop is in trouble, one lane probes it for all.
+create function mailfleet.lease_lane(p_worker bigint, p_account bigint, p_ask bigint default null)
 returns table (verdict text, slot smallint, fence bigint, failures integer)
 language plpgsql as $$
 #variable_conflict use_column
@@ -32,8 +32,8 @@ begin
   order by g.s limit 1;
   if not found then verdict := 'full'; return next; return; end if;
 
-  insert into mailfleet.lanes as l (account_uid, slot, worker) values (p_account, free, p_worker)
-  on conflict (account_uid, slot) do update set worker = excluded.worker, fence = l.fence + 1, since = now()
+  insert into mailfleet.lanes as l (account_uid, slot, worker, ask) values (p_account, free, p_worker, p_ask)
+  on conflict (account_uid, slot) do update set worker = excluded.worker, ask = excluded.ask, fence = l.fence + 1, since = now()
   returning l.slot, l.fence into slot, fence;
   verdict := 'leased';
   return next;
@@ -43,6 +43,12 @@ end $$;
 create function mailfleet.release_lane(p_account bigint, p_slot smallint, p_fence bigint) returns void
 language sql as $$
   update mailfleet.lanes set worker = null where account_uid = p_account and slot = p_slot and fence = p_fence
+$$;
+
+-- Gives back what was leased by an ask whose answer was lost.
+create function mailfleet.release_asked(p_worker bigint, p_account bigint, p_ask bigint) returns void
+language sql as $$
+  update mailfleet.lanes set worker = null where account_uid = p_account and worker = p_worker and ask = p_ask
 $$;
 
 -- A result whose delivery is in other hands by now, or in none. It is never dropped: the attempt is written, and a late success
@@ -182,8 +188,11 @@ create function mailfleet.claim_expired(p_worker bigint, p_limit integer) return
 language sql
 set enable_seqscan = off
 as $$
-  with quiet as materialized (
-    select k.id from mailfleet.queue_keys k
+  with living as materialized (
+    select w.id from mailfleet.workers w where w.id = p_worker and w.lapsed_at is null for key share
+  ), quiet as materialized (
+    select k.id from living
+    cross join mailfleet.queue_keys k
     join mailfleet.queue_keys own on own.account_uid = k.account_uid and own.domain is null
     join mailfleet.tenants t on t.id = k.tenant_id
     where own.blocked_until > now() or k.blocked_until > now() or t.state <> 'active'
