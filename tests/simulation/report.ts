@@ -4,7 +4,7 @@ import type { SeedResult } from "./run-seed.ts";
 export function reportOf({ seed, violations, trace, steps, kept }: SeedResult, lines = 60): string {
   return [
     `seed ${seed}: ${steps} steps, ${kept} copies at the next hop`,
-    ...trace.slice(-lines),
+    ...trace.slice(Math.max(0, trace.length - lines)),
     ...violations.map((violation) => `VIOLATION ${violation}`),
     `again: node --conditions=source tests/simulation/main.ts --seed ${seed} --lines 10000`,
   ].join("\n");
