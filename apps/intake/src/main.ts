@@ -1,7 +1,7 @@
 import { readConfigOrExit } from "@mailfleet/config";
 import { openQueues } from "@mailfleet/queue";
 import { run, serveHealth } from "@mailfleet/service";
-import { openStore } from "@mailfleet/store";
+import { checkDatabase, openStore } from "@mailfleet/store";
 import { openTelemetry } from "@mailfleet/telemetry";
 import { readConfig } from "./config.ts";
 import { startIntake } from "./intake.ts";
@@ -14,6 +14,7 @@ await run(
     const telemetry = scope.own(openTelemetry("intake", config), "telemetry");
     for (const warning of config.warnings) telemetry.log.warn(warning);
     const store = scope.own(openStore(storeOptions(config, telemetry)), "store");
+    await checkDatabase(store.db);
     const queues = config.redisUrl && scope.own(await openQueues(config.redisUrl.reveal(), telemetry), "queues");
     const settings = { ...config, adminToken: config.adminToken?.reveal() ?? "" };
     const intake = await startIntake({ settings, store, telemetry, ...(queues && { queues }) }, scope);

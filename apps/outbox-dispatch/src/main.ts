@@ -1,7 +1,7 @@
 import { readConfigOrExit } from "@mailfleet/config";
 import { openQueues } from "@mailfleet/queue";
 import { createHealth, createWatchdog, run, serveHealth } from "@mailfleet/service";
-import { openStore } from "@mailfleet/store";
+import { checkDatabase, openStore } from "@mailfleet/store";
 import { openTelemetry } from "@mailfleet/telemetry";
 import { readConfig } from "./config.ts";
 import { startDispatch } from "./dispatch.ts";
@@ -14,6 +14,7 @@ await run(
     for (const warning of config.warnings) telemetry.log.warn(warning);
     const onError = (error: Error) => telemetry.log.warn({ err: error }, "a database connection broke");
     const store = scope.own(openStore({ ...config.store, onError }), "store");
+    await checkDatabase(store.db);
     const queues = scope.own(await openQueues(config.redisUrl.reveal(), telemetry), "queues");
     const watchdog = createWatchdog();
     const checks = { database: () => store.db.query("select 1"), redis: () => queues.ping() };
