@@ -1,6 +1,6 @@
 import path from "node:path";
 import { run, type Scope } from "@mailfleet/service";
-import { migrate } from "@mailfleet/store";
+import { checkDatabase, migrate } from "@mailfleet/store";
 import { openTelemetry } from "@mailfleet/telemetry";
 import { dataFiles, writeDataFile } from "../data-folder.ts";
 import type { Terminal } from "../terminal.ts";
@@ -41,6 +41,7 @@ async function runFleet(plan: Plan, terminal: Terminal, scope: Scope): Promise<v
       title: "Schema",
       async run() {
         const applied = await migrate((plan.migrateDatabaseUrl ?? servers.databaseUrl).reveal());
+        await checkDatabase(store.db);
         return applied.length === 0 ? "up to date" : `${applied.length} migrations applied`;
       },
     },
