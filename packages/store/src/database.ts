@@ -36,6 +36,13 @@ export interface Database extends Sql, AsyncDisposable {
 
 const { Pool, types } = pg;
 
+/**
+ * How long a transaction may stand still between two statements. A process that is paused in the middle of one would keep
+ * its locks for as long: the sweep's, for one, and then nobody takes over what it had in hand.
+ */
+const idleInTransactionMs = 4_000;
+const begin = `begin; set local idle_in_transaction_session_timeout = ${idleInTransactionMs}`;
+
 const int8 = (text: string) => Number(text);
 
 /** int8 as number: our counters and ids stay far below 2^53. */
@@ -68,12 +75,12 @@ export function openDatabase(options: DatabaseOptions): Database {
     },
   });
 
-  async function transaction<T>(work: (tx: Tx) => Promise<T>, opening = "begin"): Promise<T> {
+  async function transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     const client = await pool.connect();
     let broken: Error | undefined;
     try {
       statements++;
-      await client.query(opening);
+      await client.query(begin);
       const result = await work({ ...on(client), tx: true });
       statements++;
       await client.query("commit");
