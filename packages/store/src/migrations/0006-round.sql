@@ -129,6 +129,8 @@ begin
     left join moved m on m.delivery_uid = w.d
     left join judged j on j.delivery_uid = w.d
     where m.delivery_uid is null
+    -- Tokens are taken in one order by all, or two rounds would wait for one another's accounts.
+    order by j.account_uid, j.key_id
   loop
     if asked.verdict = 'limited' and mailfleet.take_token(asked.account_uid, asked.key_id) then
       update mailfleet.inflight i set state = 't', since = now()
@@ -162,7 +164,9 @@ declare
   head bigint;
   b smallint;
 begin
-  select a.uid, a.has_limits, a.has_domain_limits, t.state, k.id as key_id, k.blocked_until into account
+  -- Mail of recipient domains waits under their keys even if the account has ceased to limit them.
+  select a.uid, a.has_limits, a.has_domain_limits, t.state, k.id as key_id, k.blocked_until,
+    exists (select from mailfleet.queue_keys d where d.account_uid = a.uid and d.domain is not null) as has_domain_keys into account
   from mailfleet.accounts a join mailfleet.tenants t on t.id = a.tenant_id
   join mailfleet.queue_keys k on k.account_uid = a.uid and k.domain is null
   where a.uid = p_account;
@@ -171,7 +175,7 @@ begin
   end if;
 
   keys := array[account.key_id];
-  if account.has_domain_limits then
+  if account.has_domain_keys then
     keys := keys || array(
       select k.id from mailfleet.queue_keys k
       where k.account_uid = p_account and k.domain is not null and coalesce(k.blocked_until <= now(), true)
