@@ -31,8 +31,8 @@ begin
   return query
   with input as materialized (
     select m.*, a.uid as account_uid, a.has_domain_limits,
-      -- No attempt begins after the account's giveUpAfter, five days unless it says otherwise.
-      least(m.expires_at, now() + make_interval(secs => coalesce((a.settings #>> '{retry,giveUpAfterMs}')::float8, 432000000) / 1000)) as given_up_at
+      -- No attempt begins after the account's giveUpAfter, five days unless it says otherwise, from when it may first be sent.
+      least(m.expires_at, greatest(now(), m.send_at) + make_interval(secs => coalesce((a.settings #>> '{retry,giveUpAfterMs}')::float8, 432000000) / 1000)) as given_up_at
     from json_to_recordset(p_messages) as m(n integer, uid uuid, tenant text, origin text, id text, visible_id text,
       digest text, account text, message_id text, via text, reverse_path text, header_from text, subject text,
       priority smallint, in_doubt text, batch text, tags json, metadata json, smtp_utf8 boolean, eight_bit boolean,
@@ -79,7 +79,7 @@ begin
     order by e.n, e.position
   ), due_later as (
     insert into mailfleet.later (delivery_uid, message_uid, tenant_id, account_uid, key_id, priority, expires_at, due_at)
-    select e.uid, e.message_uid, e.tenant, e.account_uid, e.key_id, e.priority, greatest(e.given_up_at, e.send_at + interval '1 hour'), e.send_at
+    select e.uid, e.message_uid, e.tenant, e.account_uid, e.key_id, e.priority, e.given_up_at, e.send_at
     from envelopes e where e.send_at > now()
   )
   select i.n,
