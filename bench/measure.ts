@@ -1,0 +1,77 @@
+/** Measures the rows of a plan, one after the other, on one lab. */
+
+import type { Figure } from "./figure.ts";
+import type { Lab } from "./lab.ts";
+import type { Window } from "./parts/window.ts";
+import type { Plan } from "./plan.ts";
+import { acceptTime } from "./rows/accept-time.ts";
+import { drain } from "./rows/drain.ts";
+import { acceptFigure, costFigures, drainFigure, notReached, relayFigure, waitingFigures } from "./rows/figures.ts";
+import { relayByFleet, relayByPostfix } from "./rows/relay.ts";
+import { waiting } from "./rows/waiting.ts";
+
+export interface Measured {
+  readonly figures: readonly Figure[];
+  /** Everything that was counted, by row, for those who look closer. */
+  readonly raw: Readonly<Record<string, unknown>>;
+}
+
+const pairs = 3;
+const short = { many: 200_000, most: 200_000, churnSeconds: 30, snapshotSeconds: 15 };
+const full = { many: 1_000_000, most: 1_000_000, churnSeconds: 1_200, snapshotSeconds: 300 };
+
+/** `say` is told what is measured next. */
+export async function measure(lab: Lab, plan: Plan, say: (what: string) => void): Promise<Measured> {
+  const { seconds } = plan;
+  const figures: Figure[] = [];
+  const raw: Record<string, unknown> = {};
+  /** Windows in which the fleet was under load, for the costs per message. */
+  const loads = new Map<string, Window>();
+  const wants = (...rows: number[]) => rows.some((row) => plan.rows.has(row));
+
+  for (const row of [1, 2] as const) {
+    // The costs per message are counted in a drain and in both relays.
+    if (!wants(row) && !(row === 1 && wants(6, 7))) continue;
+    say(`row ${row}: draining a backlog with ${row} process(es) a side, ${pairs} pairs`);
+    const found = await drain(lab, { processes: row, pairs, seconds });
+    raw[`row${row}`] = found;
+    loads.set(`drain by ${row}`, found.ours.at(-1) as Window);
+    if (wants(row)) figures.push(drainFigure(row, found));
+  }
+
+  if (wants(3, 4)) {
+    say("rows 3 and 4: a Postfix that takes, keeps and passes on");
+    const postfix = await relayByPostfix(lab, seconds);
+    raw.postfix = postfix;
+    for (const [row, door] of [
+      [3, "smtp"],
+      [4, "http"],
+    ] as const) {
+      if (!wants(row)) continue;
+      say(`row ${row}: the fleet doing the same, in by ${door.toUpperCase()}`);
+      const ours = await relayByFleet(lab, door, seconds);
+      raw[`row${row}`] = ours;
+      loads.set(`${door} in and out`, ours);
+      figures.push(relayFigure(row, ours, postfix));
+    }
+  }
+
+  if (wants(5)) {
+    say("row 5: the time to accept a message");
+    const found = await acceptTime(lab, seconds * 2);
+    raw.row5 = found;
+    figures.push(acceptFigure(found));
+  }
+  if (wants(6, 7)) figures.push(...costFigures(loads).filter(({ row }) => wants(row)));
+
+  if (wants(8, 9)) {
+    const size = plan.full ? full : short;
+    say(
+      `rows 8 and 9: ${size.many.toLocaleString("en")} waiting, ${size.churnSeconds} s of churn, a snapshot held for ${size.snapshotSeconds} s`,
+    );
+    const found = await waiting(lab, { ...size, seconds });
+    raw.row8 = found;
+    figures.push(...waitingFigures(found).filter(({ row }) => wants(row)));
+  }
+  return { figures: [...figures, ...notReached], raw };
+}
