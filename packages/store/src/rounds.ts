@@ -70,6 +70,8 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
   let isRecording = false;
   let cancelDelay: (() => void) | undefined;
   let failures = 0;
+  /** A round failed, so the database may hold claims to be ours that we were never told of. */
+  let isUnsure = false;
   let idle: (() => void) | undefined;
 
   /** Looks for work once the lanes that this turn of the event loop woke have all asked. */
@@ -94,8 +96,8 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
 
   function mayStart(): boolean {
     const lanes = promotions.length + claims.length;
-    // After a failure one at a time, since what the failed one did has to be found out first.
-    if (failures > 0) return inFlight === 0 && lanes + records.length > 0;
+    // After a failure one at a time, since what the failed one did has to be found out first, whether or not there is more.
+    if (isUnsure) return inFlight === 0 && (!idle || lanes + records.length > 0);
     if (inFlight > 0) return inFlight < roundLimits.inFlight && lanes >= roundLimits.secondFrom;
     return lanes > 0 || records.length >= roundLimits.fullRecords || (records.length > 0 && (recordsAreDue || !!idle));
   }
@@ -119,7 +121,7 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
     isRecording ||= nowRecords.length > 0;
     const workerId = lease.id;
     try {
-      if (failures > 0) await reconcile(workerId);
+      if (isUnsure) await reconcile(workerId);
       const rows = await db.query<RoundRow>("select * from mailfleet.round($1, $2, $3, $4)", [
         workerId,
         nowRecords.length > 0 ? JSON.stringify(nowRecords.map(({ value }) => recordRow(value))) : null,
@@ -135,6 +137,7 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
     } catch (error) {
       options.onError?.(error);
       failures++;
+      isUnsure = true;
       // Whether it was committed is not known. Records are told again, and recognised; a promotion that is not known to be
       // committed is not used; claims that we were not told of are found by `reconcile`.
       records = [...nowRecords, ...records];
@@ -153,6 +156,7 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
       "select delivery_uid, tenant_id, attempt from mailfleet.inflight where worker = $1",
       [workerId],
     );
+    isUnsure = false;
     for (const row of rows.filter(({ delivery_uid }) => !inHand.has(delivery_uid))) {
       const back = { deliveryUid: row.delivery_uid, tenantId: row.tenant_id, workerId, attempt: row.attempt + 1 };
       records.push({ value: { ...back, next: { kind: "back" } }, resolve: () => {} });
