@@ -92,11 +92,15 @@ export function openAccountQueues(outbox: Outbox, now: () => number = () => perf
       let left = false;
 
       const refill = () => {
-        shared.claiming ??= claim(shared, accountUid, express).finally(() => {
+        if (shared.claiming) return shared.claiming;
+        const claiming = claim(shared, accountUid, express).finally(() => {
           shared.claiming = undefined;
           if (shared.lanes === 0) giveBack(shared);
         });
-        return shared.claiming;
+        // Whoever waits for mail hears of trouble; a claim ahead of need has nobody who waits, and must not end the process.
+        claiming.catch(() => {});
+        shared.claiming = claiming;
+        return claiming;
       };
 
       return {
