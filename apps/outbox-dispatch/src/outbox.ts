@@ -52,6 +52,8 @@ export interface Outbox {
   ): Promise<boolean>;
   unblock(accountUid: number): Promise<void>;
   content(transmission: Transmission): Promise<Content | undefined>;
+  /** A claim of the sweep's was interrupted: what it left in our hands goes back. */
+  reconcile(): void;
   /** Whether the incarnation that claimed it may still finish what it has in hand. */
   holds(workerId: number): boolean;
   databaseNowMs(): number;
@@ -146,6 +148,7 @@ export function openOutbox(
       const { blobs } = store;
       return blobs && { sizeBytes, open: () => blobs.get(blobKey) };
     },
+    reconcile: () => rounds.reconcile(),
     holds: (workerId) => lease.holds(workerId),
     databaseNowMs: () => lease.databaseNowMs(),
   };

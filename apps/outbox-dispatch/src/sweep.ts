@@ -76,12 +76,17 @@ async function recordAbandoned(deps: SweepDeps, abandoned: readonly Abandoned[])
 async function endExpired(deps: SweepDeps): Promise<void> {
   const { store, outbox, workerId } = deps;
   const worker = workerId();
-  const uids = await claimExpired(store.db, worker, expiredPerTick);
-  if (uids.length === 0) return;
-  for (const transmission of await loadTransmissions(store.db, worker, uids)) {
-    const record = recordOfVerdict("expired", transmission);
-    const account = await outbox.account(transmission.accountUid);
-    if (record && account) await settle(deps, account, transmission, record);
+  try {
+    const uids = await claimExpired(store.db, worker, expiredPerTick);
+    if (uids.length === 0) return;
+    for (const transmission of await loadTransmissions(store.db, worker, uids)) {
+      const record = recordOfVerdict("expired", transmission);
+      const account = await outbox.account(transmission.accountUid);
+      if (record && account) await settle(deps, account, transmission, record);
+    }
+  } catch (error) {
+    outbox.reconcile();
+    throw error;
   }
 }
 

@@ -19,6 +19,8 @@ export interface Rounds extends AsyncDisposable {
   record(record: DeliveryRecord): Promise<void>;
   /** What was recorded elsewhere is not in hand any more. */
   forget(deliveryUid: string): void;
+  /** Something else that claimed under this lease was interrupted: what the database holds to be ours and is not goes back. */
+  reconcile(): void;
   /** Records that wait for a commit. */
   readonly unrecorded: number;
 }
@@ -70,7 +72,7 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
   let isRecording = false;
   let cancelDelay: (() => void) | undefined;
   let failures = 0;
-  /** A round failed, so the database may hold claims to be ours that we were never told of. */
+  /** The database may hold claims to be ours that we were never told of, since an answer of its was lost. */
   let isUnsure = false;
   let idle: (() => void) | undefined;
 
@@ -121,7 +123,7 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
     isRecording ||= nowRecords.length > 0;
     const workerId = lease.id;
     try {
-      if (isUnsure) await reconcile(workerId);
+      if (isUnsure) await giveBackUnknown(workerId);
       const rows = await db.query<RoundRow>("select * from mailfleet.round($1, $2, $3, $4)", [
         workerId,
         nowRecords.length > 0 ? JSON.stringify(nowRecords.map(({ value }) => recordRow(value))) : null,
@@ -139,7 +141,7 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
       failures++;
       isUnsure = true;
       // Whether it was committed is not known. Records are told again, and recognised; a promotion that is not known to be
-      // committed is not used; claims that we were not told of are found by `reconcile`.
+      // committed is not used; claims that we were not told of are found by `giveBackUnknown`.
       records = [...nowRecords, ...records];
       for (const { resolve } of nowPromotions) resolve("unknown");
       for (const { resolve } of nowClaims) resolve({ blocked: false, workerId, claims: [] });
@@ -151,7 +153,7 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
   }
 
   /** Gives back what the database holds to be in our hands and we were never told of. */
-  async function reconcile(workerId: number) {
+  async function giveBackUnknown(workerId: number) {
     const rows = await db.query<{ delivery_uid: string; tenant_id: string; attempt: number }>(
       "select delivery_uid, tenant_id, attempt from mailfleet.inflight where worker = $1",
       [workerId],
@@ -217,6 +219,10 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
         wake();
       }),
     forget: (deliveryUid) => void inHand.delete(deliveryUid),
+    reconcile() {
+      isUnsure = true;
+      wake();
+    },
     get unrecorded() {
       return records.length;
     },
