@@ -69,21 +69,29 @@ export async function carryOne(
 
 /** Sends one message. No transaction is open: a slow next hop must hold no lock on our tables. */
 async function offer(
-  { outbox, sign }: TurnDeps,
+  { outbox, sign, events }: TurnDeps,
   { account, nextHop }: OpenLane,
   transmission: Transmission,
   content: Content | undefined,
 ): Promise<SendResult> {
   if (!content) return { kind: "permanent_error", status: "5.3.0", reason: "its content is gone" };
+  let mayHaveIt = false;
   const mayFinish = () => {
     crashPoint("dispatch-before-final-dot", transmission.id);
     if (!outbox.holds(transmission.workerId)) return false;
     crashPointAhead("dispatch-after-final-dot", transmission.id);
+    mayHaveIt = true;
     return true;
   };
-  const [result] = await nextHop.send(envelopeFor(account, transmission, sign), content, mayFinish);
-  crashPoint("dispatch-after-send", transmission.id);
-  return result as SendResult;
+  try {
+    const [result] = await nextHop.send(envelopeFor(account, transmission, sign), content, mayFinish);
+    crashPoint("dispatch-after-send", transmission.id);
+    return result as SendResult;
+  } catch (error) {
+    // Not what a next hop does, but a fault of ours; charged, or it would be met again for ever.
+    events.failed(error);
+    return { kind: mayHaveIt ? "in_doubt" : "transient_error", status: "4.3.0", reason: "trouble of our own" };
+  }
 }
 
 /** Opens the connection where it is not open; the first one that opens ends the account's trouble. */

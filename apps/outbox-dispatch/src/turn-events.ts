@@ -72,7 +72,7 @@ export function turnEvents(telemetry: Telemetry) {
     },
 
     failed(error: unknown) {
-      telemetry.log.error({ event: "record_failed", err: error }, "a record failed");
+      telemetry.log.error({ event: "turn_failed", err: error }, "a turn had trouble of our own");
     },
   };
 }
