@@ -26,7 +26,7 @@ export interface TurnOptions {
   readonly express: boolean;
   /** Whether the turn may take another message, now that it has carried `messages` for `ms`. */
   readonly mayGoOn: (messages: number, ms: number) => boolean | Promise<boolean>;
-  /** Told of the first full claim: there is more than one lane carries. */
+  /** Told now and then while there is more than one lane carries. */
   readonly onMore: () => void;
   /** When the message in hand was begun (`now`), or undefined between messages. */
   readonly onSending: (since: number | undefined) => void;
@@ -45,6 +45,9 @@ export interface OpenLane {
 /** Consecutive times that nothing could be attempted, for no fault of the account's, before a turn gives up its connection. */
 const maxNotAttempted = 3;
 
+/** A turn that goes on looks this often whether its lane and account are what they were, and whether it needs company. */
+const lookMs = 1_000;
+
 /**
  * One turn: a bounded share of an account's due mail, over one connection.
  *
@@ -52,8 +55,8 @@ const maxNotAttempted = 3;
  * was not yet offered goes back free of charge.
  */
 export async function takeTurn(deps: TurnDeps, accountUid: number, options: TurnOptions): Promise<TurnEnd> {
-  const { outbox, queues, parked } = deps;
-  const opened = parked.take(accountUid) ?? (await openLane(deps, accountUid));
+  const { queues, parked } = deps;
+  const opened = (await takeParked(deps, accountUid)) ?? (await openLane(deps, accountUid));
   if (typeof opened === "string") return opened;
 
   const queue = queues.join(accountUid, options.express);
@@ -63,13 +66,29 @@ export async function takeTurn(deps: TurnDeps, accountUid: number, options: Turn
     return end;
   } finally {
     queue.leave();
-    const { lane, account, nextHop } = opened;
-    const isWorthKeeping = (end === "empty" || end === "more") && nextHop.usable && outbox.holds(lane.workerId);
-    if (!isWorthKeeping || !parked.keep(opened, account.maxConnections)) {
-      await nextHop[Symbol.asyncDispose]();
-      await outbox.releaseLane(lane);
-    }
+    const isWorthKeeping =
+      (end === "empty" || end === "more") && opened.nextHop.usable && (await standing(deps, opened)) === "current";
+    if (!isWorthKeeping || !parked.keep(opened, opened.account.maxConnections)) await close(deps, opened);
   }
+}
+
+async function close({ outbox }: TurnDeps, { lane, nextHop }: OpenLane): Promise<void> {
+  await nextHop[Symbol.asyncDispose]();
+  await outbox.releaseLane(lane);
+}
+
+/** Whether a lane is still ours, and its connection what the account wants now. */
+async function standing({ outbox }: TurnDeps, { lane, account }: OpenLane): Promise<"current" | "changed" | "lost"> {
+  if (!outbox.holds(lane.workerId)) return "lost";
+  const now = await outbox.account(account.uid).catch(() => undefined);
+  return now?.revision === account.revision ? "current" : "changed";
+}
+
+async function takeParked(deps: TurnDeps, accountUid: number): Promise<OpenLane | undefined> {
+  const kept = deps.parked.take(accountUid);
+  if (!kept || (await standing(deps, kept)) === "current") return kept;
+  await close(deps, kept);
+  return undefined;
 }
 
 async function openLane(deps: TurnDeps, accountUid: number): Promise<OpenLane | TurnEnd> {
@@ -96,21 +115,30 @@ async function carry(deps: TurnDeps, opened: OpenLane, queue: AccountQueue, opti
   const { now } = deps;
   const { nextHop } = opened;
   const began = now();
+  let lookedAt = began;
+  let grewAt = Number.NEGATIVE_INFINITY;
   let messages = 0;
   let notAttempted = 0;
 
   for (;;) {
     // Asked first, so that a turn that may not go on claims nothing it would have to give back.
     if (messages > 0 && !(await options.mayGoOn(messages, now() - began))) return queue.hasMore ? "more" : "empty";
+    if (now() - lookedAt >= lookMs) {
+      lookedAt = now();
+      const how = await standing(deps, opened);
+      if (how !== "current") return how === "lost" ? "trouble" : "more";
+    }
     const transmission = await queue.next();
     if (!transmission) return "empty";
-    if (messages === 0 && queue.isFull) options.onMore();
+    if (queue.isFull && now() - grewAt >= lookMs) {
+      grewAt = now();
+      options.onMore();
+    }
 
     const carried = await carryOne(deps, opened, transmission, {
       isFirst: messages === 0,
       onSending: options.onSending,
-    });
-    queue.settled(transmission);
+    }).finally(() => queue.settled(transmission));
     messages++;
     switch (carried) {
       case "blocked":
