@@ -43,6 +43,18 @@ const { Pool, types } = pg;
 const idleInTransactionMs = 4_000;
 const begin = `begin; set local idle_in_transaction_session_timeout = ${idleInTransactionMs}`;
 
+/** connection_exception */
+const connectionTrouble = "08000";
+
+/**
+ * The driver's own errors (no connection was free in time, one was lost, no answer came in time) have no code, by which
+ * callers tell trouble with the database from mistakes.
+ */
+function rethrowWithCode(error: unknown): never {
+  const isDrivers = error instanceof Error && error.constructor === Error && !("code" in error);
+  throw isDrivers ? Object.assign(error, { code: connectionTrouble }) : error;
+}
+
 const int8 = (text: string) => Number(text);
 
 /** int8 as number: our counters and ids stay far below 2^53. */
@@ -70,13 +82,13 @@ export function openDatabase(options: DatabaseOptions): Database {
   const on = (client: pg.Pool | pg.PoolClient): Sql => ({
     async query<R extends object>(text: string, values: readonly unknown[] = []) {
       statements++;
-      const result = await client.query<R & pg.QueryResultRow>(text, values as unknown[]);
+      const result = await client.query<R & pg.QueryResultRow>(text, values as unknown[]).catch(rethrowWithCode);
       return result.rows as R[];
     },
   });
 
   async function transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    const client = await pool.connect();
+    const client = await pool.connect().catch(rethrowWithCode);
     let broken: Error | undefined;
     try {
       statements++;
