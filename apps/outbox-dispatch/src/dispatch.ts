@@ -13,6 +13,7 @@ import { openSlots, type Slots } from "./slots.ts";
 import { maintain, sweep } from "./sweep.ts";
 import { type TurnDeps, type TurnEnd, takeTurn } from "./turn.ts";
 import { turnEvents } from "./turn-events.ts";
+import { openUnaskedTurns } from "./unasked-turns.ts";
 
 export interface DispatchDeps {
   readonly store: Store;
@@ -91,7 +92,13 @@ export async function startDispatch(
   };
   const underWay = new Set<Promise<unknown>>();
   const tenants = openSlots(settings.slots);
-  const runner = turnRunner({ deps, queues, settings, draining, underWay });
+  const unasked = openUnaskedTurns({
+    queues,
+    slots: settings.slots,
+    take: (accountUid) => runner(turns, accountUid, 0, tenants).catch(reportTo(telemetry, "turn")),
+  });
+  const { othersWait } = unasked;
+  const runner = turnRunner({ deps, queues: { ...queues, othersWait }, settings, draining, underWay });
   const work = (queue: QueueName, slots: number) =>
     queues.work(queue, {
       slots,
@@ -99,7 +106,6 @@ export async function startDispatch(
       closeMs: settings.graceMs,
       handle: ({ accountUid, lane }) => runner(queue, Number(accountUid), lane, tenants),
     });
-  const wake = (accountUid: number) => queues.wake(String(accountUid));
   const sweepDeps = {
     store,
     outbox,
@@ -107,7 +113,7 @@ export async function startDispatch(
     ehloName: settings.ehloName,
     random: Math.random,
     workerId: () => lease.id,
-    wake,
+    wake: unasked.wake,
   };
   const pulse = watchdog?.watch("sweep", 60_000);
 
@@ -122,11 +128,14 @@ export async function startDispatch(
         onError: reportTo(telemetry, "sweep"),
         onTick: () => pulse?.beat(),
       },
-      () => sweep(sweepDeps),
+      async () => {
+        await unasked.look();
+        await sweep(sweepDeps);
+      },
     ),
     every(
       { intervalMs: maintenanceMs, jitter: 0.25, signal: draining, onError: reportTo(telemetry, "maintenance") },
-      () => maintain({ store, queues, telemetry, wake }),
+      () => maintain({ store, queues, telemetry, wake: unasked.wake }),
     ),
   ]);
   // Slow messages keep their lanes after their slots are gone; they have until `stopping`.
