@@ -38,6 +38,22 @@ export function tableOf(figures: readonly Figure[]): string {
 const rounded = (value: number): string =>
   Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
 
+/** How much of the machine belonged to somebody else: a table from a busy one says little. */
+export function noiseText(windows: readonly Noise[]): string {
+  const others = windows.map(({ coresUsedByOthers }) => coresUsedByOthers);
+  const syncs = windows.flatMap(({ walSyncMs }) => (walSyncMs === undefined ? [] : [walSyncMs]));
+  const sync =
+    syncs.length === 0 ? "" : `, one sync of PostgreSQL's log took ${rounded(median(syncs))} ms (${range(syncs)})`;
+  return `other processes kept ${rounded(median(others))} cores busy (${range(others)})${sync}`;
+}
+
+interface Noise {
+  readonly coresUsedByOthers: number;
+  readonly walSyncMs?: number;
+}
+
+const range = (values: readonly number[]) => `${rounded(Math.min(...values))} to ${rounded(Math.max(...values))}`;
+
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length / 2;

@@ -49,7 +49,11 @@ export async function openLab({ profileDir }: LabOptions = {}): Promise<Lab> {
   await chmod(folder, 0o711); // As root, PostgreSQL runs as another user, who must get in.
   stack.defer(() => rm(folder, { recursive: true, force: true }));
 
-  const settings = { shared_preload_libraries: "pg_stat_statements", "pg_stat_statements.track": "top" };
+  const settings = {
+    shared_preload_libraries: "pg_stat_statements",
+    "pg_stat_statements.track": "top",
+    track_wal_io_timing: "on",
+  };
   const postgres = await startEmbeddedPostgres({ dataDir: folder, settings, stopWithParent: true });
   stack.defer(() => postgres.stop());
   const redis = await startPrivateRedis({ dataDir: folder, stopWithParent: true });

@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { cpus, release, totalmem } from "node:os";
 import path from "node:path";
-import { isMet, tableOf } from "./figure.ts";
+import { isMet, noiseText, tableOf } from "./figure.ts";
 import { openLab } from "./lab.ts";
 import { measure } from "./measure.ts";
 import { type Plan, planOf, UsageError, usage } from "./plan.ts";
@@ -22,7 +22,7 @@ try {
 async function bench(plan: Plan): Promise<void> {
   const startedAt = new Date();
   await using lab = await openLab(plan);
-  const { figures, raw } = await measure(lab, plan, (what) => console.error(`· ${what}`));
+  const { figures, windows, raw } = await measure(lab, plan, (what) => console.error(`· ${what}`));
   const [postgres] = await lab.db.query<{ version: string }>("select version()");
   const machine = {
     cpus: cpus().length,
@@ -34,6 +34,7 @@ async function bench(plan: Plan): Promise<void> {
   };
   const seconds = Math.round((Date.now() - startedAt.getTime()) / 1_000);
   console.log(`\n${machine.cpus} CPUs (${machine.cpu}), Node ${machine.node}, ${seconds} s\n\n${tableOf(figures)}`);
+  if (windows.length > 0) console.log(`\n${noiseText(windows)}`);
 
   const name = `${startedAt.toISOString().slice(0, 16).replaceAll(":", "")}.local.json`;
   const file = path.resolve(plan.out ?? path.join(root, "bench-results", name));

@@ -12,12 +12,14 @@ import { waiting } from "./rows/waiting.ts";
 
 export interface Measured {
   readonly figures: readonly Figure[];
+  /** Each stretch that was measured. */
+  readonly windows: readonly Window[];
   /** Everything that was counted, by row, for those who look closer. */
   readonly raw: Readonly<Record<string, unknown>>;
 }
 
 const pairs = 3;
-const short = { many: 200_000, most: 200_000, churnSeconds: 30, snapshotSeconds: 15 };
+const short = { many: 200_000, most: 1_000_000, churnSeconds: 20, snapshotSeconds: 15 };
 const full = { many: 1_000_000, most: 1_000_000, churnSeconds: 1_200, snapshotSeconds: 300 };
 
 /** `say` is told what is measured next. */
@@ -73,5 +75,11 @@ export async function measure(lab: Lab, plan: Plan, say: (what: string) => void)
     raw.row8 = found;
     figures.push(...waitingFigures(found).filter(({ row }) => wants(row)));
   }
-  return { figures: [...figures, ...notReached], raw };
+  return { figures: [...figures, ...notReached], windows: windowsIn(raw), raw };
+}
+
+/** The windows among what was counted, however deep they lie. */
+function windowsIn(found: unknown): readonly Window[] {
+  if (typeof found !== "object" || found === null) return [];
+  return "coresUsedByOthers" in found ? [found as Window] : Object.values(found).flatMap(windowsIn);
 }

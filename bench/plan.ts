@@ -14,7 +14,7 @@ export interface Plan {
 export const usage = `npm run bench -- [options]
 
   --only 1,3       rows of the table to measure; all of them where left out
-  --seconds N      length of each measurement (6)
+  --seconds N      length of each measurement (5)
   --full           a million waiting, 20 minutes of churn, a snapshot held for 5 minutes
   --profile DIR    writes CPU profiles of the fleet's processes
   --out FILE       where the result goes as JSON (bench-results/DATE.local.json)`;
@@ -29,7 +29,7 @@ export function planOf(args: readonly string[]): Plan | "help" {
   const rows = values.only?.split(",").map(Number) ?? measurable;
   const unknown = rows.filter((row) => !measurable.includes(row));
   if (unknown.length > 0) throw new UsageError(`--only takes rows of ${measurable.join(", ")}`);
-  const seconds = Number(values.seconds ?? 6);
+  const seconds = Number(values.seconds ?? 5);
   if (!(seconds >= 1 && seconds <= 600)) throw new UsageError("--seconds takes a number from 1 to 600");
   return {
     rows: new Set(rows),

@@ -32,6 +32,18 @@ export function cpuTimes(groups: readonly CpuGroup[]): CpuTimes {
   );
 }
 
+/** CPU time that the whole machine has spent since it started, in seconds: all that was not idle or waiting for a disk. */
+export function machineCpuSeconds(): number {
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = (
+    readFileSync("/proc/stat", "utf8").split("\n")[0] ?? ""
+  )
+    .trim()
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
+  return (user + nice + system + irq + softirq + steal) / ticksPerSecond;
+}
+
 /** The process that started `pid`. */
 export function parentOf(pid: number): number {
   const found = readProcess(String(pid));

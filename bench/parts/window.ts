@@ -1,6 +1,6 @@
 /** What is counted between two moments of a running system. */
 import type { Database } from "@mailfleet/store";
-import { type CpuGroup, type CpuTimes, cpuTimes } from "./cpu.ts";
+import { type CpuGroup, type CpuTimes, cpuTimes, machineCpuSeconds } from "./cpu.ts";
 import { redisStats } from "./redis-stats.ts";
 import { seedBegins } from "./seed.ts";
 
@@ -11,6 +11,10 @@ export interface Window {
   readonly perSecond: number;
   /** CPU time in microseconds per message, by process. */
   readonly cpuMicros: Readonly<Record<string, number>>;
+  /** Cores that processes outside of the figure kept busy, the bench's own among them: a quiet machine shows less than 0.2. */
+  readonly coresUsedByOthers: number;
+  /** How long PostgreSQL waited for one sync of its log, ms on average. */
+  readonly walSyncMs?: number;
   /** Statements that the fleet sent, and those of one kind, per message. */
   readonly statements?: number;
   readonly statementKinds?: readonly StatementKind[];
@@ -36,6 +40,8 @@ interface Mark {
   readonly cpu: CpuTimes;
   readonly statements: ReadonlyMap<string, { readonly calls: number; readonly ms: number }>;
   readonly redis: number;
+  readonly machineCpu: number;
+  readonly walSyncs: { readonly count: number; readonly ms: number };
 }
 
 /** Opens a window; what it returns closes it. */
@@ -54,7 +60,9 @@ export async function watch(sources: Sources, seconds: number): Promise<Window> 
 async function markOf({ count, groups, fleet }: Sources): Promise<Mark> {
   const statements = fleet ? await readStatements(fleet.db) : new Map();
   const redis = fleet ? (await redisStats(fleet.redisUrl)).clientCommands : 0;
-  return { statements, redis, messages: count(), atMs: performance.now(), cpu: cpuTimes(groups) };
+  const walSyncs = fleet ? await readWalSyncs(fleet.db) : { count: 0, ms: 0 };
+  const cpu = { cpu: cpuTimes(groups), machineCpu: machineCpuSeconds() };
+  return { statements, redis, walSyncs, messages: count(), atMs: performance.now(), ...cpu };
 }
 
 /** By text, and without the bench's own. */
@@ -66,6 +74,13 @@ async function readStatements(db: Database) {
   return new Map(rows.map(({ query, calls, ms }) => [query, { calls, ms }] as const));
 }
 
+async function readWalSyncs(db: Database) {
+  const [row] = await db.query<{ count: number; ms: number }>(
+    "select sum(fsyncs)::float8 as count, sum(fsync_time) as ms from pg_stat_io where object = 'wal' and backend_type = 'client backend'",
+  );
+  return row ?? { count: 0, ms: 0 };
+}
+
 function windowBetween(from: Mark, to: Mark, hasFleet: boolean): Window {
   const messages = to.messages - from.messages;
   const seconds = (to.atMs - from.atMs) / 1_000;
@@ -73,7 +88,9 @@ function windowBetween(from: Mark, to: Mark, hasFleet: boolean): Window {
   const cpuMicros = Object.fromEntries(
     [...to.cpu].map(([name, total]) => [name, Math.round(per((total - (from.cpu.get(name) ?? 0)) * 1e6))]),
   );
-  const base = { messages, seconds, perSecond: messages / seconds, cpuMicros };
+  const ownSeconds = [...to.cpu].reduce((sum, [name, total]) => sum + total - (from.cpu.get(name) ?? 0), 0);
+  const coresUsedByOthers = (to.machineCpu - from.machineCpu - ownSeconds) / seconds;
+  const base = { messages, seconds, perSecond: messages / seconds, cpuMicros, coresUsedByOthers };
   if (!hasFleet) return base;
 
   const changes = [...to.statements].map(([sql, { calls, ms }]) => {
@@ -90,5 +107,6 @@ function windowBetween(from: Mark, to: Mark, hasFleet: boolean): Window {
       microsPerMessage: per(ms * 1_000),
     }));
   const calls = changes.reduce((sum, change) => sum + change.calls, 0);
-  return { ...base, statements: per(calls), statementKinds, redisCommands: per(to.redis - from.redis) };
+  const walSyncMs = (to.walSyncs.ms - from.walSyncs.ms) / (to.walSyncs.count - from.walSyncs.count);
+  return { ...base, walSyncMs, statements: per(calls), statementKinds, redisCommands: per(to.redis - from.redis) };
 }

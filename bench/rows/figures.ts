@@ -70,6 +70,8 @@ export function waitingFigures(found: Waiting): Figure[] {
   const worst = Math.min(manyAfterChurn.perSecond, manyWithSnapshot.perSecond);
   const n = (value: number) => value.toLocaleString("en");
   const rates = `${whole(manyAfterChurn)} after churn and ${whole(manyWithSnapshot)} with a snapshot (${n(deadRows)} dead rows)`;
+  const cost = (window: Window) => `${window.cpuMicros.dispatch} and ${window.cpuMicros.postgres}`;
+  const costs = `dispatch and postgres ${cost(manyWithSnapshot)} / ${cost(fewBefore)} µs CPU per message`;
   const megabytes = (bytes: number) => bytes / 1e6;
   return [
     {
@@ -77,7 +79,7 @@ export function waitingFigures(found: Waiting): Figure[] {
       name: `throughput with ${n(many)} waiting, churn and a snapshot / ${n(few)} waiting`,
       aim: { atLeast: 0.8 },
       measured: worst / base,
-      detail: `${rates} / ${whole(fewBefore)} before and ${whole(fewAfter)} after, msg/s`,
+      detail: `${rates} / ${whole(fewBefore)} before and ${whole(fewAfter)} after, msg/s; ${costs}`,
     },
     {
       row: 9,

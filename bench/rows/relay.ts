@@ -13,7 +13,7 @@ const connections = 20;
 const smtpSessions = 40;
 const batch = { size: 200, connections: 4 };
 /** Before anything is counted. */
-const warmSeconds = 4;
+const warmSeconds = 3;
 /** What was accepted must have come out this long after the load ends. */
 const drainedWithinMs = 120_000;
 

@@ -51,7 +51,11 @@ export async function waiting(lab: Lab, options: WaitingOptions): Promise<Waitin
   await sink.reaches(1, startWithinMs);
   await using _refill = keepFull(lab, accountUid, sink);
   await pause(warmMs);
-  const groups = [{ name: "dispatch", pids: [dispatch.pid], withChildren: false }, ...lab.servers];
+  const groups = [
+    { name: "dispatch", pids: [dispatch.pid], withChildren: false },
+    ...lab.servers,
+    { name: "sink", pids: [sink.pid], withChildren: false },
+  ];
   const sources: Sources = { count: sink.count, groups, fleet: lab };
 
   const fewBefore = await watch(sources, seconds);
@@ -79,6 +83,7 @@ export async function waiting(lab: Lab, options: WaitingOptions): Promise<Waitin
 async function withSnapshot(lab: Lab, measure: () => Promise<Window>) {
   return await lab.db.transaction(async (tx) => {
     await tx.query("set transaction isolation level repeatable read");
+    await tx.query("set local idle_in_transaction_session_timeout = 0"); // No session of the fleet's may hold one so long.
     await tx.query("select count(*) from mailfleet.tenants");
     const manyWithSnapshot = await measure();
     const [dead] = await lab.db.query<{ n: number }>(
