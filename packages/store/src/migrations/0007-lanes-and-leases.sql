@@ -60,7 +60,9 @@ declare
   had text;
 begin
   select a.outcome into had from mailfleet.attempts a where a.delivery_uid = p_delivery and a.number = p_number and a.worker = p_worker;
-  if had = p_outcome then return 'known'; end if;
+  -- Doubt that comes late is no news: whoever made the delivery its own since has written it down, or knows better, as where
+  -- the sender came back to itself before the sweep that gave it up.
+  if had = p_outcome or p_outcome = 'in_doubt' then return 'known'; end if;
   insert into mailfleet.attempts (delivery_uid, number, tenant_id, outcome, status, reply_code, reason, duration_ms, worker)
   values (p_delivery, p_number, p_tenant, p_outcome, p_status, p_code, p_reason, p_duration_ms, p_worker)
   on conflict (delivery_uid, number) do update set late_outcome = excluded.outcome, late_reason = excluded.reason;
