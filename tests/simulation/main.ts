@@ -19,6 +19,8 @@ const { values } = parseArgs({
     seeds: { type: "string" },
     mutation: { type: "string" },
     lines: { type: "string", default: "80" },
+    /** Ends with the first seed that fails. */
+    first: { type: "boolean", default: false },
   },
 });
 const first = Number(values.seed);
@@ -44,6 +46,7 @@ try {
     steps += result.steps;
     if (result.violations.length > 0) failed++;
     if (result.violations.length > 0 || count === 1) console.log(reportOf(result, Number(values.lines)));
+    if (result.violations.length > 0 && values.first) break;
   }
   const seconds = (performance.now() - began) / 1000;
   console.log(`${count} seeds, ${failed} failed, ${steps} steps, ${seconds.toFixed(1)} s`);

@@ -31,6 +31,7 @@ export interface AccountPlan {
 /** Probabilities: of each statement, each errand, each message; and how many times within the horizon. */
 export interface Trouble {
   readonly crashAfterStatement: number;
+  readonly slowStatement: number;
   readonly statementLost: number;
   readonly answerLost: number;
   readonly errandLost: number;
@@ -72,6 +73,7 @@ export function drawPlan(random: Random): Plan {
     parkMs: random.chance(0.5) ? 0 : 1_000,
     trouble: {
       crashAfterStatement: some(0.4, () => 0.02),
+      slowStatement: some(0.2, () => 0.02),
       statementLost: some(0.3, () => 0.02),
       answerLost: some(0.3, () => 0.02),
       errandLost: some(0.5, () => 0.3),

@@ -9,6 +9,7 @@ export async function checkAtTheEnd(world: World): Promise<void> {
   await keptCopies(world);
   await checkCounts(world);
   await checkNotifications(world);
+  await checkPromotions(world);
   if (world.plan.trouble.clockJumps === 0) await checkLimits(world);
 }
 
@@ -112,6 +113,15 @@ async function checkNotifications(world: World): Promise<void> {
        or (n = 1 and not (via = 'smtp' and (state = 'dead_lettered' or late)))
      order by uid`,
     ({ uid, state, via, n }) => `${uid} is ${state}, came by ${via}, and has ${n} notifications`,
+  );
+}
+
+/** What may not go does not go. */
+async function checkPromotions(world: World): Promise<void> {
+  await find(
+    world,
+    "select delivery_uid as uid, objection from sim.promotions where objection is not null order by 1",
+    ({ uid, objection }) => `${uid} was offered, although ${objection}`,
   );
 }
 

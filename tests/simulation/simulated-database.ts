@@ -29,15 +29,27 @@ const ownTime = `
     execute format('alter database %I set synchronous_commit = off', current_database());
   end $$`;
 
-/** Every promotion of limited mail, since limits bound these. */
+/** Every promotion, and what spoke against it at that moment: limits bound them, and some mail may not go at all. */
 const ownRecords = `
-  create table sim.promotions (account_uid bigint not null, key_id bigint not null, at timestamptz not null);
+  create table sim.promotions (delivery_uid uuid not null, account_uid bigint not null, key_id bigint not null,
+    at timestamptz not null, objection text);
   create function sim.note_promotion() returns trigger language plpgsql as $$ begin
-    insert into sim.promotions values (new.account_uid, new.key_id, now());
+    insert into sim.promotions
+    select new.delivery_uid, new.account_uid, new.key_id, now(), case
+      when new.expires_at <= now() then 'it had expired'
+      when t.state <> 'active' then 'its tenant was suspended'
+      when exists (select from mailfleet.suspended_batches s where s.tenant_id = m.tenant_id and s.batch = m.batch)
+        then 'its batch was suspended'
+      when exists (select from mailfleet.suppressions s where s.tenant_id = d.tenant_id and s.address = coalesce(d.recipient_key, d.recipient))
+        then 'its recipient was suppressed'
+      when d.state <> 'open' then 'it had ended' end
+    from mailfleet.tenants t, mailfleet.messages m, mailfleet.deliveries d
+    where t.id = new.tenant_id and m.tenant_id = new.tenant_id and m.uid = new.message_uid
+      and d.tenant_id = new.tenant_id and d.uid = new.delivery_uid;
     return null;
   end $$;
   create trigger note_promotion after update of state on mailfleet.inflight for each row
-    when (new.limited and old.state = 'c' and new.state = 't') execute function sim.note_promotion()`;
+    when (old.state = 'c' and new.state = 't') execute function sim.note_promotion()`;
 
 /** Deleting is ten times as fast as truncating, as long as there is little to delete. */
 const cleaning = `

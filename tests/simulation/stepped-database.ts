@@ -14,12 +14,14 @@ class ConnectionLostError extends Error {
 export function steppedDatabase(world: World, actor: Actor, die: () => void): Database {
   const { db } = world.database;
 
+  const isSlow = () => world.isTroubled && world.random.chance(world.plan.trouble.slowStatement);
+
   const step = <T>(label: string, outlivesItsActor: boolean, effect: () => Promise<T>): Promise<T> =>
     new Promise((resolve, reject) => {
       world.timeline.add({
         actor,
         label: "",
-        delayMs: world.random.between(0, 5),
+        delayMs: isSlow() ? world.random.between(1_000, 15_000) : world.random.between(0, 5),
         outlivesItsActor,
         run: () => carryOut(label, effect, resolve, reject),
       });
