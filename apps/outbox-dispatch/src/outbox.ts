@@ -135,7 +135,7 @@ export function openOutbox(
         // Recorded by an earlier try whose answer was lost, or in other hands by now.
         if (isLate && record.outcome) await recordLate(db, record);
       });
-      rounds.forget(record.deliveryUid);
+      rounds.forget(record);
     },
     block: (lane, trouble) => blockAccount(db, lane, trouble),
     unblock: (accountUid) => unblockAccount(db, accountUid),

@@ -1,4 +1,4 @@
-import { type ClaimAnswer, type ClaimRequest, type ClaimRow, claimOf, claimRow } from "./claim.ts";
+import { type Claim, type ClaimAnswer, type ClaimRequest, type ClaimRow, claimOf, claimRow } from "./claim.ts";
 import type { Database } from "./database.ts";
 import { type DeliveryRecord, recordLate, recordRow } from "./delivery-record.ts";
 import { type SetTimer, setRefTimer } from "./timer.ts";
@@ -6,6 +6,8 @@ import type { WorkerLease } from "./worker-lease.ts";
 
 /** Why a claimed delivery may not go now; `go` where it may. */
 export type Verdict = "go" | "gone" | "expired" | "paused" | "suspended" | "suppressed" | "limited" | "unknown";
+
+type InHand = Pick<DeliveryRecord, "deliveryUid" | "workerId">;
 
 /**
  * One statement carries claims, promotions and records of all lanes of a process, and batches form by themselves, so SQL is
@@ -18,7 +20,7 @@ export interface Rounds extends AsyncDisposable {
   /** Resolves once it is committed, however long the database is away; a record is never dropped. */
   record(record: DeliveryRecord): Promise<void>;
   /** What was recorded elsewhere is not in hand any more. */
-  forget(deliveryUid: string): void;
+  forget(record: InHand): void;
   /** Something else that claimed under this lease was interrupted: what the database holds to be ours and is not goes back. */
   reconcile(): void;
   /** Records that wait for a commit. */
@@ -59,6 +61,9 @@ export interface RoundsOptions {
   readonly setTimer?: SetTimer;
 }
 
+/** A delivery may pass through the hands of several incarnations of one process. */
+const handOf = ({ deliveryUid, workerId }: InHand) => `${workerId} ${deliveryUid}`;
+
 export function openRounds(db: Database, lease: WorkerLease, options: RoundsOptions = {}): Rounds {
   let records: Waiting<DeliveryRecord, void>[] = [];
   const promotions: Waiting<string, Verdict>[] = [];
@@ -66,6 +71,10 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
   const setTimer = options.setTimer ?? setRefTimer;
   /** What was claimed and not recorded yet, so that claims whose answer was lost can be told from ours. */
   const inHand = new Set<string>();
+  /** Records under way: at most one statement carries any. */
+  let recording: readonly Waiting<DeliveryRecord, void>[] = [];
+  /** Records that were committed, whatever became of the answer. */
+  const committed = new WeakSet<Waiting<DeliveryRecord, void>>();
   let inFlight = 0;
   let scheduled = false;
   let recordsAreDue = false;
@@ -121,6 +130,7 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
     ];
     recordsAreDue = false;
     isRecording ||= nowRecords.length > 0;
+    if (nowRecords.length > 0) recording = nowRecords;
     const workerId = lease.id;
     try {
       if (isUnsure) await giveBackUnknown(workerId);
@@ -131,10 +141,10 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
         nowClaims.length > 0 ? JSON.stringify(nowClaims.map(({ value }, n) => claimRow(value, n))) : null,
       ]);
       failures = 0;
-      for (const { value } of nowRecords) inHand.delete(value.deliveryUid);
+      for (const { value } of nowRecords) inHand.delete(handOf(value));
       if (rows.length > 0) await answerLate(nowRecords, rows);
       for (const { resolve } of nowRecords) resolve();
-      answerPromotions(nowPromotions, rows);
+      answerPromotions(nowPromotions, rows, workerId);
       answerClaims(nowClaims, rows, workerId);
     } catch (error) {
       options.onError?.(error);
@@ -142,24 +152,46 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
       isUnsure = true;
       // Whether it was committed is not known. Records are told again, and recognised; a promotion that is not known to be
       // committed is not used; claims that we were not told of are found by `giveBackUnknown`.
-      records = [...nowRecords, ...records];
+      records = untold([...nowRecords, ...records]);
       for (const { resolve } of nowPromotions) resolve("unknown");
       for (const { resolve } of nowClaims) resolve({ blocked: false, workerId, claims: [] });
       const waitMs = Math.min(roundLimits.retryMs * 2 ** (failures - 1), roundLimits.retryMaxMs);
       await new Promise<void>((resolve) => void setTimer(waitMs, resolve));
     } finally {
-      if (nowRecords.length > 0) isRecording = false;
+      if (nowRecords.length > 0) {
+        isRecording = false;
+        recording = [];
+      }
     }
   }
 
-  /** Gives back what the database holds to be in our hands and we were never told of. */
+  /** Without those that are known to be committed, which are answered. */
+  function untold(told: readonly Waiting<DeliveryRecord, void>[]) {
+    for (const one of told) if (committed.has(one)) one.resolve();
+    return told.filter((one) => !committed.has(one));
+  }
+
+  /**
+   * What is claimed anew had been recorded before, though the answer may be lost. Attempts are recognised by their number;
+   * what was given back without one must not be given back again, from under whoever offers it now.
+   */
+  function recognise(claimed: readonly Claim[]) {
+    const free = [...recording, ...records].filter(({ value }) => value.outcome === undefined);
+    if (free.length === 0) return;
+    const anew = new Set(claimed.map(({ deliveryUid }) => deliveryUid));
+    for (const one of free) if (anew.has(one.value.deliveryUid)) committed.add(one);
+    records = untold(records);
+  }
+
+  /** Gives back what the database holds to be in our hands, surely unsent, and we were never told of. */
   async function giveBackUnknown(workerId: number) {
     const rows = await db.query<{ delivery_uid: string; tenant_id: string; attempt: number }>(
-      "select delivery_uid, tenant_id, attempt from mailfleet.inflight where worker = $1",
+      "select delivery_uid, tenant_id, attempt from mailfleet.inflight where worker = $1 and state = 'c'",
       [workerId],
     );
     isUnsure = false;
-    for (const row of rows.filter(({ delivery_uid }) => !inHand.has(delivery_uid))) {
+    for (const row of rows) {
+      if (inHand.has(handOf({ deliveryUid: row.delivery_uid, workerId }))) continue;
       const back = { deliveryUid: row.delivery_uid, tenantId: row.tenant_id, workerId, attempt: row.attempt + 1 };
       records.push({ value: { ...back, next: { kind: "back" } }, resolve: () => {} });
     }
@@ -173,13 +205,13 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
     }
   }
 
-  function answerPromotions(asked: readonly Waiting<string, Verdict>[], rows: readonly RoundRow[]) {
+  function answerPromotions(asked: readonly Waiting<string, Verdict>[], rows: readonly RoundRow[], workerId: number) {
     if (asked.length === 0) return;
     const refused = new Map<string, Verdict>();
     for (const row of rows) if (row.kind === "p") refused.set(row.delivery_uid as string, row.verdict as Verdict);
     for (const { value, resolve } of asked) {
       const verdict = refused.get(value) ?? "go";
-      if (verdict === "gone") inHand.delete(value);
+      if (verdict === "gone") inHand.delete(handOf({ deliveryUid: value, workerId }));
       resolve(verdict);
     }
   }
@@ -192,7 +224,8 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
     asked.forEach(({ resolve }, n) => {
       const mine = rows.filter((row) => row.kind === "c" && row.n === n);
       const claims = mine.filter((row) => row.verdict === "claimed").map(claimOf);
-      for (const { deliveryUid } of claims) inHand.add(deliveryUid);
+      recognise(claims);
+      for (const { deliveryUid } of claims) inHand.add(handOf({ deliveryUid, workerId }));
       resolve({ blocked: mine.some((row) => row.verdict === "blocked"), workerId, claims });
     });
   }
@@ -205,7 +238,7 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
       }),
     promote: (deliveryUid, workerId) => {
       if (workerId !== lease.id) {
-        inHand.delete(deliveryUid);
+        inHand.delete(handOf({ deliveryUid, workerId }));
         return Promise.resolve("gone");
       }
       return new Promise((resolve) => {
@@ -218,7 +251,7 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
         records.push({ value: record, resolve });
         wake();
       }),
-    forget: (deliveryUid) => void inHand.delete(deliveryUid),
+    forget: (record) => void inHand.delete(handOf(record)),
     reconcile() {
       isUnsure = true;
       wake();
