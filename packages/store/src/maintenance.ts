@@ -25,10 +25,28 @@ export async function maintainStore(db: Database): Promise<OutboxSample | undefi
       MAINTENANCE_LOCK,
     ]);
     if (!lock?.mine) return undefined;
-    await tx.query("select mailfleet.ensure_partitions(now())");
     await forgetOldKeys(tx);
-    return sampleOutbox(tx);
+    const sample = await sampleOutbox(tx);
+    await makePartitions(tx); // Last, since it shuts others out until the commit.
+    return sample;
   });
+}
+
+const LOCK_NOT_AVAILABLE = "55P03";
+
+/**
+ * A new partition asks for its table alone, and whoever wants to write queues up behind it. Where somebody reads for
+ * long, it is left for a later tick: there are months for it.
+ */
+async function makePartitions(tx: Tx): Promise<void> {
+  await tx.query("savepoint partitions");
+  try {
+    await tx.query("set local lock_timeout = '100ms'");
+    await tx.query("select mailfleet.ensure_partitions(now())");
+  } catch (error) {
+    await tx.query("rollback to savepoint partitions");
+    if ((error as { code?: string }).code !== LOCK_NOT_AVAILABLE) throw error;
+  }
 }
 
 /** A key is forgotten 30 days after its message's last delivery has ended: until then the same id is the same message. */
