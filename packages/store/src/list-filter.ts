@@ -31,8 +31,6 @@ export function filterTimes(where: Where, uid: string, at: string, { after, befo
   where.andIf(`${at} < ?`, before);
 }
 
-/** Finds a recipient by the index over its hash. */
 export function filterRecipient(where: Where, { recipient }: MailFilter): void {
-  where.andIf("hashtextextended(d.recipient, 0) = hashtextextended(?, 0)", recipient);
   where.andIf("d.recipient = ?", recipient);
 }
