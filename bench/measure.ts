@@ -19,7 +19,7 @@ export interface Measured {
 }
 
 const pairs = 3;
-const short = { many: 200_000, most: 1_000_000, churnSeconds: 20, snapshotSeconds: 15 };
+const short = { many: 200_000, most: 1_000_000, churnSeconds: 15, snapshotSeconds: 10 };
 const full = { many: 1_000_000, most: 1_000_000, churnSeconds: 1_200, snapshotSeconds: 300 };
 
 /** `say` is told what is measured next. */

@@ -107,6 +107,6 @@ function windowBetween(from: Mark, to: Mark, hasFleet: boolean): Window {
       microsPerMessage: per(ms * 1_000),
     }));
   const calls = changes.reduce((sum, change) => sum + change.calls, 0);
-  const walSyncMs = (to.walSyncs.ms - from.walSyncs.ms) / (to.walSyncs.count - from.walSyncs.count);
+  const walSyncMs = (to.walSyncs.ms - from.walSyncs.ms) / Math.max(1, to.walSyncs.count - from.walSyncs.count);
   return { ...base, walSyncMs, statements: per(calls), statementKinds, redisCommands: per(to.redis - from.redis) };
 }

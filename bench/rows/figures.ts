@@ -13,7 +13,7 @@ export function drainFigure(row: 1 | 2, { ours, theirs }: Drain): Figure {
       ? "drain a backlog in one process / a bare nodemailer pool in one process"
       : "the same with two processes / two bare loops";
   const all = ratios.map((ratio) => ratio.toFixed(2)).join(", ");
-  const detail = `${whole(mine)} / ${whole(other)} msg/s, pairs ${all}; ${cpuText(mine.cpuMicros)}; loop ${cpuText(other.cpuMicros)}`;
+  const detail = `${whole(mine)} / ${whole(other)} msg/s, pairs ${all}; ${cpuText(mine.cpuMicros)}; theirs: ${cpuText(other.cpuMicros)}`;
   return { row, name, aim: { atLeast: 0.95 }, measured: median(ratios), detail };
 }
 
@@ -21,7 +21,7 @@ export function relayFigure(row: 3 | 4, ours: Window, postfix: Window): Figure {
   const aim = { atLeast: row === 3 ? 4 : 4.5 };
   const name = `${row === 3 ? "SMTP in" : "HTTP batch in"}, durable, SMTP out / Postfix doing the same`;
   const counts = `${ours.statements?.toFixed(2)} SQL statements per message`;
-  const detail = `${whole(ours)} / ${whole(postfix)} msg/s; ${cpuText(ours.cpuMicros)}; ${counts}; Postfix ${cpuText(postfix.cpuMicros)}`;
+  const detail = `${whole(ours)} / ${whole(postfix)} msg/s; ${cpuText(ours.cpuMicros)}; ${counts}; theirs: ${cpuText(postfix.cpuMicros)}`;
   return { row, name, aim, measured: ours.perSecond / postfix.perSecond, detail };
 }
 
