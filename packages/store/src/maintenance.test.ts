@@ -5,6 +5,7 @@ import { openRig } from "./testing/rig.ts";
 test("while somebody reads history for long, next month's partitions wait, and acceptance and the sample do not", async () => {
   await using rig = await openRig();
   await rig.account("acme");
+  await rig.submit("acme");
   const { db } = rig.store;
   const [last] = await db.query<{ name: string }>(
     "select inhrelid::regclass::text as name from pg_inherits where inhparent = 'mailfleet.messages'::regclass order by 1 desc offset 1 limit 1",
