@@ -37,7 +37,8 @@ import type { Content } from "@mailfleet/transport";
 export interface Outbox {
   leaseLane(accountUid: number): Promise<LaneLease>;
   releaseLane(lane: Lane): Promise<void>;
-  account(accountUid: number): Promise<SendingAccount | undefined>;
+  /** A second old at most, and no older than `revision`. */
+  account(accountUid: number, revision?: number): Promise<SendingAccount | undefined>;
   claim(request: ClaimRequest): Promise<{
     readonly blocked: boolean;
     readonly transmissions: readonly Transmission[];
@@ -102,7 +103,7 @@ export function openOutbox(
       }
     },
     releaseLane: (lane) => untilDone(() => releaseLane(db, lane)),
-    account: (accountUid) => store.accounts.openForSending(accountUid),
+    account: (accountUid, revision) => store.accounts.openForSending(accountUid, revision),
     async claim(request) {
       const { blocked, workerId, claims } = await rounds.claim(request);
       if (claims.length === 0) return { blocked, transmissions: [], claims };
@@ -146,7 +147,9 @@ export function openOutbox(
         return loaded && { sizeBytes, bytes: loaded };
       }
       const { blobs } = store;
-      return blobs && { sizeBytes, open: () => blobs.get(blobKey) };
+      // Not gone, only out of this process's reach: a setting to be mended, and no reason to give mail up.
+      if (!blobs) throw new Error("the content lies in a blob store, and none is configured");
+      return { sizeBytes, open: () => blobs.get(blobKey) };
     },
     reconcile: () => rounds.reconcile(),
     holds: (workerId) => lease.holds(workerId),

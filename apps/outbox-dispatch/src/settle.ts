@@ -11,10 +11,10 @@ export function settle(
 ): Promise<void> {
   if (!owesNotification(transmission, record)) return outbox.record(record);
   return outbox.record(record, async () => {
-    const content = await outbox.content(transmission);
+    // What lies in the blob store is larger than a DSN may return.
+    const content = transmission.blobKey === undefined ? await outbox.content(transmission) : undefined;
     return notificationOf(transmission, record, {
       account: account.id,
-      // What lies in the blob store is larger than a DSN may return.
       original: content && "bytes" in content ? content.bytes : new Uint8Array(),
       reportingMta: ehloName,
       host: account.settings.host,

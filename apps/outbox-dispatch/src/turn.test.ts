@@ -161,6 +161,18 @@ test("a suspect whose turn met trouble of our own is claimed again by the same p
   await expect.poll(async () => [await rig.turn(), await rig.states()]).toEqual(["empty", ["sent 2.0.0"]]);
 });
 
+test("content in a blob store that this process was not told of is not gone: its mail waits", async () => {
+  await rig.submit(1);
+  await store.db.query("update mailfleet.messages set blob_key = 'elsewhere' where account_uid = $1", [rig.uid]);
+  await store.db.query(
+    "delete from mailfleet.contents where message_uid in (select uid from mailfleet.messages where account_uid = $1)",
+    [rig.uid],
+  );
+  await store.db.query("update mailfleet.messages set size_bytes = 1000000 where account_uid = $1", [rig.uid]);
+  await expect(rig.turn()).rejects.toThrow("none is configured");
+  await expect.poll(() => rig.states()).toEqual(["open null"]);
+});
+
 test("a change of an account closes its connections, parked or at work", async () => {
   await rig.submit(3);
   let n = 0;
