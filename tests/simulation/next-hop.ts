@@ -39,6 +39,11 @@ export function openSimulatedNextHop(world: World, actor: Actor, finishing: (rec
     world.isTroubled && random.chance(plan.trouble.slowNextHop) ? random.between(2_000, 15_000) : random.between(1, 60);
   const connection = hop.connection(() => timeline.wait(actor, "", latency()));
   const isDue = (probability: number) => world.isTroubled && random.chance(probability);
+  const freeze = () => {
+    const ms = random.between(2_000, 25_000);
+    actor.frozenUntilMs = timeline.nowMs + ms;
+    timeline.note(`${actor.name} is frozen for ${ms} ms`);
+  };
 
   return {
     async connect() {
@@ -50,10 +55,12 @@ export function openSimulatedNextHop(world: World, actor: Actor, finishing: (rec
     async send(envelope, content, mayFinish) {
       const [recipient = ""] = envelope.recipients.map(({ address }) => address);
       if (isDue(plan.trouble.nextHopFault)) hop.misbehaves({ ...random.pick(faults), recipient, times: 1 });
+      if (isDue(plan.trouble.frozenBeforeEnd)) freeze();
       const [result] = await connection.send(envelope, content, () => {
         const may = mayFinish();
         timeline.note(`${actor.name} ${may ? "finishes" : "may not finish"} ${recipient}`);
         if (may) finishing(recipient);
+        if (may && isDue(plan.trouble.frozenAfterEnd)) freeze();
         return may;
       });
       timeline.note(`${actor.name} sent ${recipient}: ${result?.kind}`);

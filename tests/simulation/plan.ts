@@ -39,6 +39,9 @@ export interface Trouble {
   readonly nextHopFault: number;
   readonly connectFault: number;
   readonly slowNextHop: number;
+  /** A process is frozen with a message in the middle, or when its end has just left. */
+  readonly frozenBeforeEnd: number;
+  readonly frozenAfterEnd: number;
   readonly crashes: number;
   readonly freezes: number;
   readonly drains: number;
@@ -81,6 +84,8 @@ export function drawPlan(random: Random): Plan {
       nextHopFault: some(0.8, () => random.pick([0.1, 0.3, 0.6])),
       connectFault: some(0.3, () => 0.2),
       slowNextHop: some(0.4, () => 0.15),
+      frozenBeforeEnd: some(0.25, () => 0.1),
+      frozenAfterEnd: some(0.25, () => 0.1),
       crashes: times(0.5, 4),
       freezes: times(0.4, 4),
       drains: times(0.3, 2),
@@ -90,8 +95,8 @@ export function drawPlan(random: Random): Plan {
     commands: {
       resubmissions: times(0.5, 5),
       cancellations: times(0.4, 4),
-      suspensions: times(0.3, 2),
-      suppressions: times(0.2, 2),
+      suspensions: times(0.4, 4),
+      suppressions: times(0.3, 2),
       releases: times(0.5, 4),
       resends: times(0.3, 3),
     },

@@ -1,5 +1,7 @@
 import { privateDatabase } from "@mailfleet/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { firstFailure } from "./hunt.ts";
+import { mutations } from "./mutations.ts";
 import { reportOf } from "./report.ts";
 import { runSeed } from "./run-seed.ts";
 import { openSimulatedDatabase, type SimulatedDatabase } from "./simulated-database.ts";
@@ -9,7 +11,7 @@ let drop: () => Promise<void>;
 
 beforeAll(async () => {
   const made = await privateDatabase({ empty: true });
-  drop = () => made[Symbol.asyncDispose]();
+  drop = async () => made[Symbol.asyncDispose]();
   database = await openSimulatedDatabase(made.url);
 });
 
@@ -86,4 +88,16 @@ test("whatever a seed does to the fleet, every accepted message ends exactly onc
     for (const [what, line] of missing) if (result.trace.some((one) => line.test(one))) missing.delete(what);
   }
   expect([...missing.keys()], "troubles that no seed met").toEqual([]);
+});
+
+/** The quickest to be found; the others take longer (see `mutations.soak.test.ts`). */
+const quick = mutations.filter(({ name }) =>
+  ["offers-without-promoting", "forgets-doubt", "accepts-an-id-twice"].includes(name),
+);
+
+test.each(quick)("a fleet that $name is found out", { timeout: 60_000 }, async (mutation) => {
+  await using made = await privateDatabase({ empty: true });
+  await using changed = await openSimulatedDatabase(made.url, mutation.sql);
+  const failure = await firstFailure(changed, mutation, { from: 1, to: 100 });
+  expect(failure?.violations.length).toBeGreaterThan(0);
 });
