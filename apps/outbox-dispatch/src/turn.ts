@@ -99,7 +99,7 @@ async function openLane(deps: TurnDeps, accountUid: number): Promise<OpenLane | 
   crashPoint("dispatch-after-lane");
   let isOpen = false;
   try {
-    const account = await outbox.account(accountUid);
+    const account = await outbox.account(accountUid, lane.revision);
     if (!account) return "gone";
     const nextHop = await openNextHop(account);
     isOpen = !("kind" in nextHop);

@@ -8,6 +8,8 @@ export interface Lane {
   readonly workerId: number;
   /** Consecutive failures of the account's next hop before; above 0 this lane is the probe. */
   readonly failures: number;
+  /** The account's, when the lane was leased: an older one may have credentials that were mended since. */
+  readonly revision: number;
 }
 
 export type LaneLease =
@@ -17,13 +19,13 @@ export type LaneLease =
 
 /** `ask` is the caller's own number for this call; where the answer is lost, `releaseAsked` undoes it. */
 export async function leaseLane(sql: Sql, workerId: number, accountUid: number, ask: number): Promise<LaneLease> {
-  const [row] = await sql.query<{ verdict: string; slot: number; fence: number; failures: number }>(
-    "select verdict, slot, fence, failures from mailfleet.lease_lane($1, $2, $3)",
+  const [row] = await sql.query<{ verdict: string } & Pick<Lane, "slot" | "fence" | "failures" | "revision">>(
+    "select verdict, slot, fence, failures, revision from mailfleet.lease_lane($1, $2, $3)",
     [workerId, accountUid, ask],
   );
   if (row?.verdict !== "leased") return { kind: (row?.verdict ?? "gone") as "full" | "blocked" | "gone" };
-  const { slot, fence, failures } = row;
-  return { kind: "leased", lane: { accountUid, slot, fence, workerId, failures } };
+  const { slot, fence, failures, revision } = row;
+  return { kind: "leased", lane: { accountUid, slot, fence, workerId, failures, revision } };
 }
 
 export async function releaseLane(sql: Sql, { accountUid, slot, fence }: Lane): Promise<void> {

@@ -3,14 +3,14 @@
 -- Leases one connection slot of an account, and says which and under which fence; or why not: blocked, full, gone.
 -- p_ask is a number of the caller's, by which it gives back a lane whose answer never reached it. While the account's next hop is in trouble, one lane probes it for all.
 create function mailfleet.lease_lane(p_worker bigint, p_account bigint, p_ask bigint default null)
-returns table (verdict text, slot smallint, fence bigint, failures integer)
+returns table (verdict text, slot smallint, fence bigint, failures integer, revision bigint)
 language plpgsql as $$
 #variable_conflict use_column
 declare
   account record;
   free smallint;
 begin
-  select k.id, k.blocked_until, k.failures, a.max_connections, t.state into account
+  select k.id, k.blocked_until, k.failures, a.max_connections, a.revision, t.state into account
   from mailfleet.queue_keys k
   join mailfleet.accounts a on a.uid = k.account_uid
   join mailfleet.tenants t on t.id = a.tenant_id
@@ -36,6 +36,7 @@ begin
   on conflict (account_uid, slot) do update set worker = excluded.worker, ask = excluded.ask, fence = l.fence + 1, since = now()
   returning l.slot, l.fence into slot, fence;
   verdict := 'leased';
+  revision := account.revision;
   return next;
 end $$;
 
