@@ -25,7 +25,7 @@ async function isStopped(pid: number): Promise<boolean> {
 }
 
 describe.concurrent("a process that slept through its lease", () => {
-  test.for(points)("at %s wakes up and does no harm", { timeout: 90_000 }, async (point) => {
+  test.for(points)("at %s wakes up and does no harm", { timeout: 180_000 }, async (point) => {
     await using hop = await startMisbehavingHop({ keepsContent: false });
     await using fleet = await startFleet();
     await fleet.tenant("acme", { port: hop.port });
@@ -37,15 +37,15 @@ describe.concurrent("a process that slept through its lease", () => {
     const sleeper = fleet.startDispatch({ crash: { point, hit, signal: "SIGSTOP" } });
     await until("it sleeps", () => isStopped(sleeper.pid));
     fleet.startDispatch();
-    await fleet.settled(60_000);
+    await fleet.settled(90_000);
 
     sleeper.kill("SIGCONT");
     await sleeper.says(({ event }) => event === "lease_lost");
-    await fleet.settled();
+    await fleet.settled(60_000);
     // What it found out late is written before it leaves.
     sleeper.kill("SIGTERM");
     expect(await sleeper.ended, JSON.stringify(sleeper.log.slice(-5))).toBe(0);
-    await fleet.settled();
+    await fleet.settled(60_000);
 
     expect(await violations({ ...fleet, kept: hop.counts() })).toEqual([]);
     // What the next hop has said yes to is not left in doubt: the sleeper has told it after all.

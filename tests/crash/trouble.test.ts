@@ -10,7 +10,7 @@ import { until } from "../fleet/until.ts";
 import { violations } from "../invariant.ts";
 
 const mail = 300;
-const timeout = 120_000;
+const timeout = 240_000;
 
 interface Scene {
   readonly fleet: Fleet;
@@ -29,7 +29,7 @@ async function survives(fleet: Fleet, port: number, trouble: (scene: Scene) => P
   await load.reaches(mail / 4);
   await trouble({ fleet, load });
   await load.done;
-  await fleet.settled(60_000);
+  await fleet.settled(90_000);
 }
 
 async function workers({ store }: Fleet): Promise<number> {
@@ -97,7 +97,7 @@ describe.concurrent("no outcome is changed by", () => {
     fleet.startDispatch({ clockShiftMs: day });
     fleet.startDispatch({ clockShiftMs: -day });
     await startLoad(fleet.ledger, letters("acme", mail)).done;
-    await fleet.settled(60_000);
+    await fleet.settled(90_000);
     expect(await violations({ ...fleet, kept: hop.counts() })).toEqual([]);
     expect(hop.deliveries).toBe(mail);
   });
