@@ -45,9 +45,18 @@ interface Shared {
   claiming: Promise<void> | undefined;
   hasMore: boolean;
   empty: boolean;
+  isLingering: boolean;
 }
 
-export function openAccountQueues(outbox: Outbox, now: () => number = () => performance.now()): AccountQueues {
+/**
+ * `linger` is a short wait: where mail keeps coming, one lane of an account that runs dry stays for it, since a turn that ends
+ * and is asked for again costs more than a look.
+ */
+export function openAccountQueues(
+  outbox: Outbox,
+  now: () => number = () => performance.now(),
+  linger?: () => Promise<void>,
+): AccountQueues {
   const queues = new Map<string, Shared>();
   const suspects: Suspects = { inHand: undefined };
 
@@ -90,6 +99,7 @@ export function openAccountQueues(outbox: Outbox, now: () => number = () => perf
       queues.set(key, shared);
       shared.lanes++;
       let left = false;
+      let hasCarried = false;
 
       const refill = () => {
         if (shared.claiming) return shared.claiming;
@@ -108,11 +118,18 @@ export function openAccountQueues(outbox: Outbox, now: () => number = () => perf
           for (;;) {
             const found = shared.waiting.shift();
             if (found) {
+              hasCarried = true;
               if (shared.hasMore && shared.waiting.length < shared.lanes * 4) void refill();
               return found;
             }
             await refill();
-            if (shared.waiting.length === 0 && shared.empty) return undefined;
+            if (shared.waiting.length > 0 || !shared.empty) continue;
+            if (!linger || !hasCarried || shared.isLingering) return undefined;
+            hasCarried = false;
+            shared.isLingering = true;
+            await linger().finally(() => {
+              shared.isLingering = false;
+            });
           }
         },
         settled({ deliveryUid }) {
@@ -153,4 +170,5 @@ const openShared = (): Shared => ({
   claiming: undefined,
   hasMore: false,
   empty: false,
+  isLingering: false,
 });

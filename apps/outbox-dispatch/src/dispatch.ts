@@ -25,6 +25,8 @@ export interface DispatchDeps {
 
 /** Turns whose message is slow keep their lane without a slot; beyond this many they keep the slot too. */
 const maxDetached = 128;
+/** How long a lane that runs dry waits for its account's next mail. */
+const lingerMs = 25;
 /** Before a turn that had no share of the slots asks again. */
 const shareWaitMs = 50;
 /** Removes what is old, makes next month's partitions, samples depths. */
@@ -77,7 +79,7 @@ export async function startDispatch(
   );
   const deps: TurnDeps = {
     outbox,
-    queues: openAccountQueues(outbox),
+    queues: openAccountQueues(outbox, undefined, () => new Promise((resolve) => setTimeout(resolve, lingerMs))),
     parked,
     events: turnEvents(telemetry),
     async openNextHop(account) {
