@@ -21,13 +21,14 @@ begin
   if account.state <> 'active' or account.blocked_until > now() then verdict := 'blocked'; return next; return; end if;
 
   if account.failures > 0 and exists (
-    select from mailfleet.lanes l join mailfleet.workers w on w.id = l.worker and w.lease_until > now() where l.account_uid = p_account) then
+    select from mailfleet.lanes l join mailfleet.workers w on w.id = l.worker and w.lapsed_at is null where l.account_uid = p_account) then
     verdict := 'full'; return next; return;
   end if;
+  -- A lane is free once its owner was reaped, not before: until then the owner may still renew its lease, and go on with it.
   select g.s::smallint into free
   from generate_series(1, account.max_connections) as g(s)
   where not exists (
-    select from mailfleet.lanes l join mailfleet.workers w on w.id = l.worker and w.lease_until > now()
+    select from mailfleet.lanes l join mailfleet.workers w on w.id = l.worker and w.lapsed_at is null
     where l.account_uid = p_account and l.slot = g.s)
   order by g.s limit 1;
   if not found then verdict := 'full'; return next; return; end if;
