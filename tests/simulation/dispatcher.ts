@@ -28,6 +28,7 @@ const limits = {
   sweepMs: 4_000,
   returnSuspendedMs: 9_000,
   turnMessages: 4,
+  lingerMs: 20,
   /** A drain that takes longer is a kill. */
   graceMs: 30_000,
 } as const;
@@ -107,7 +108,7 @@ export function startDispatcher({ world, name, errands, onGone }: DispatcherDeps
     });
     const deps: TurnDeps = {
       outbox,
-      queues: openAccountQueues(outbox, now),
+      queues: openAccountQueues(outbox, now, () => timeline.wait(actor, "", limits.lingerMs)),
       parked,
       events: turnEvents(telemetry),
       openNextHop: async () => openSimulatedNextHop(world, actor, finishing),
