@@ -1,6 +1,6 @@
 /** Intake: the HTTP API and SMTP submission, over one acceptor. A process of its own, or a part of one. */
 import { crashPoint, createHealth, type Health, listen, type Scope } from "@mailfleet/service";
-import { type Acceptor, openAcceptor, openSendable, type Store } from "@mailfleet/store";
+import { type Acceptor, openAcceptor, openSendable, refuseAboveLimits, type Store } from "@mailfleet/store";
 import type { Telemetry } from "@mailfleet/telemetry";
 import { verifyNextHop } from "@mailfleet/transport";
 import { buildApi } from "./http/api.ts";
@@ -31,7 +31,7 @@ export interface Intake {
 
 /** Listens. Rejects where a port is taken, with the setting that moves it. */
 export async function startIntake({ settings, store, queues, telemetry }: IntakeDeps, scope: Scope): Promise<Intake> {
-  const acceptor = mortal(scope.own(openAcceptor(store.db, store.blobs), "acceptor"));
+  const acceptor = mortal(refuseAboveLimits(scope.own(openAcceptor(store.db, store.blobs), "acceptor"), store));
   const pingStore = () => store.db.query("select 1");
   const health = createHealth({
     draining: scope.draining,
@@ -79,7 +79,7 @@ export async function startIntake({ settings, store, queues, telemetry }: Intake
 }
 
 /** With the moments around a commit at which tests let the process die. */
-const mortal = (acceptor: Acceptor): Pick<Acceptor, "accept"> => ({
+const mortal = (acceptor: Pick<Acceptor, "accept">): Pick<Acceptor, "accept"> => ({
   async accept(submission) {
     const isSmtp = submission.via === "smtp";
     crashPoint(isSmtp ? "intake-smtp-before-commit" : "intake-http-before-commit", submission.id);

@@ -24,7 +24,7 @@ export function refusalOf({ code, detail }: Extract<Acceptance, { kind: "refused
     case "tenant_suspended":
       return reply(550, "5.7.1", "The tenant is suspended");
     case "rate_limited":
-      return reply(450, "4.7.1", "The account's limit is used up, try again later");
+      return reply(451, "4.7.1", "The account's limit is used up, try again later");
     case "busy":
       return reply(451, "4.3.0", "The same id is being submitted elsewhere, try again later");
   }

@@ -38,4 +38,5 @@ export * from "./sweep.ts";
 export type { Tenant, TenantChange, TenantDeletion, TenantSettings, Tenants } from "./tenants.ts";
 export * from "./timer.ts";
 export * from "./transmission.ts";
+export { refuseAboveLimits } from "./used-up-limits.ts";
 export * from "./worker-lease.ts";

@@ -49,3 +49,19 @@ test("a domain's limit holds up no other domain of the account", async () => {
   const counts = Object.groupBy(hop.messages, ({ recipients }) => recipients[0] ?? "");
   expect([counts["ann@slow.test"]?.length, counts["ann@quick.test"]?.length]).toEqual([2, 10]);
 });
+
+test("an account that rejects refuses at both doors what is above its limit, and sends what it took", async () => {
+  await using hop = await startMisbehavingHop();
+  await using fleet = await startOneProcessFleet();
+  await fleet.tenant("acme", { port: hop.port, limits: { perMinute: 2, behavior: "reject" } });
+  await fleet.startSender();
+  for (let n = 0; n < 2; n++) await fleet.send("acme");
+  await fleet.reaches("acme", 2, ["sent"]);
+  const message = { from: "us@sender.test", to: ["ann@recipient.test"], text: "Hello." };
+  expect(await fleet.ask("POST", "/v1/messages", "acme", message)).toMatchObject({
+    status: 429,
+    body: { code: "rate_limited" },
+  });
+  expect(await fleet.sendBySmtp("acme", { recipients: ["ann@recipient.test"] })).toBe(451);
+  expect(await fleet.deliveries("acme")).toHaveLength(2);
+});

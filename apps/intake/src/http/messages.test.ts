@@ -248,6 +248,16 @@ test("a suspended tenant's mail is refused until it is activated", async () => {
   expect((await send()).status).toBe(202);
 });
 
+test("above a used-up limit an account that rejects answers 429 and says when to come back", async () => {
+  const other = await running.makeTenant("hasty");
+  const account = { host: "127.0.0.1", port: 25, security: "none", limits: { perHour: 1, behavior: "reject" } };
+  await running.ask("PUT", "/v1/accounts/main", { key: other.key, body: account });
+  await running.store.db.query("update mailfleet.queue_keys set hour_used = 1, hour_start = now() where per_hour = 1");
+  const refused = await running.ask("POST", "/v1/messages", { key: other.key, body: hello });
+  expect([refused.status, refused.body.code]).toEqual([429, "rate_limited"]);
+  expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(3_500);
+});
+
 test("10 MB of text is mail like any other", async () => {
   const { status, durationMs } = await submit({ ...hello, text: "Hello, World! ".repeat(750_000) });
   expect(status).toBe(202);
