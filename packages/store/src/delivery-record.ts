@@ -45,7 +45,7 @@ const boundedReason = (reason: string | undefined) => reason?.replaceAll("\0", "
 /** Writes down a result whose delivery is in other hands by now; see `mailfleet.record_late`. */
 export async function recordLate(db: Sql, record: DeliveryRecord): Promise<"known" | "settled" | "noted"> {
   const [row] = await db.query<{ what: "known" | "settled" | "noted" }>(
-    "select mailfleet.record_late($1, $2, $3::smallint, $4, $5, $6, $7::smallint, $8, $9) as what",
+    "select mailfleet.record_late($1, $2, $3::integer, $4, $5, $6, $7::smallint, $8, $9) as what",
     [
       record.tenantId,
       record.deliveryUid,

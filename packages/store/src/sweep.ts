@@ -1,8 +1,10 @@
 import type { Database, Tx } from "./database.ts";
 
 export const sweepLimits = {
-  /** Deliveries moved from later to ready by one tick. */
+  /** Deliveries moved from later to ready by one statement. */
   moved: 2_000,
+  /** Statements of one tick: mail of one tenant that became due all at once must not hold up everybody's retries for long. */
+  portions: 10,
   /** Lapsed workers ended by one tick. */
   reaped: 20,
   /** Accounts woken by one tick. */
@@ -47,15 +49,13 @@ export async function sweepOnce(
     if (!lock?.mine) return undefined;
     const abandoned = await reapWorkers(tx);
     if (abandoned.length > 0) onStep("reaped");
-    const due = await tx.query<{ account_uid: number; moved: number }>("select * from mailfleet.move_due($1)", [
-      sweepLimits.moved,
-    ]);
+    const due = await moveDue(tx);
     if (due.length > 0) onStep("moved");
     const idle = await tx.query<{ account_uid: number }>(
       "select account_uid from mailfleet.idle_accounts_with_mail($1) as account_uid",
       [sweepLimits.woken],
     );
-    const dueAccountUids = due.map(({ account_uid }) => account_uid);
+    const dueAccountUids = [...new Set(due.map(({ account_uid }) => account_uid))];
     const isDue = new Set(dueAccountUids);
     return {
       dueAccountUids,
@@ -64,6 +64,18 @@ export async function sweepOnce(
       abandoned,
     };
   });
+}
+
+async function moveDue(tx: Tx): Promise<{ account_uid: number; moved: number }[]> {
+  const all: { account_uid: number; moved: number }[] = [];
+  for (let portion = 0; portion < sweepLimits.portions; portion++) {
+    const due = await tx.query<{ account_uid: number; moved: number }>("select * from mailfleet.move_due($1)", [
+      sweepLimits.moved,
+    ]);
+    all.push(...due);
+    if (due.reduce((sum, { moved }) => sum + moved, 0) < sweepLimits.moved) break;
+  }
+  return all;
 }
 
 async function reapWorkers(tx: Tx): Promise<Abandoned[]> {

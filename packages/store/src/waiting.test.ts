@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import { openDatabase } from "./database.ts";
+import { leaseLane } from "./lanes.ts";
+import { sweepOnce } from "./sweep.ts";
 import { openRig } from "./testing/rig.ts";
 
 const waits = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
@@ -50,4 +52,42 @@ test("two rounds that take tokens of the same accounts, in whatever order they a
     { status: "fulfilled", value: [] },
     { status: "fulfilled", value: [] },
   ]);
+});
+
+test("mail that waits behind a slow lane is found where there is a lane to spare, once it has waited for more than a moment", async () => {
+  await using rig = await openRig();
+  const uid = await rig.account("acme", "main", { maxConnections: 2 });
+  await rig.submit("acme");
+  const found = async () => (await sweepOnce(rig.store.db))?.forgottenAccountUids;
+  expect(await found()).toEqual([uid]);
+
+  await leaseLane(rig.store.db, rig.workerId, uid, 1);
+  expect(await found()).toEqual([]);
+  await rig.store.db.query(
+    "update mailfleet.ready set delivery_uid = mailfleet.uuid_floor(now() - interval '6 seconds')",
+  );
+  expect(await found()).toEqual([uid]);
+
+  await leaseLane(rig.store.db, rig.workerId, uid, 2);
+  expect(await found()).toEqual([]);
+});
+
+test("a delivery may be tried more often than a small number counts", async () => {
+  await using rig = await openRig();
+  const uid = await rig.account("acme");
+  const { deliveries } = await rig.submit("acme");
+  const deliveryUid = deliveries[0]?.uid as string;
+  await rig.store.db.query("update mailfleet.ready set attempt = 40000");
+  await rig.claim(uid);
+  expect(await rig.promote(deliveryUid)).toBe("go");
+  const tried = {
+    tenantId: "acme",
+    attempt: 40_001,
+    outcome: "transient_error",
+    status: "4.7.1",
+    reason: "later",
+  } as const;
+  await rig.record(deliveryUid, { ...tried, next: { kind: "retry", delayMs: 1 } });
+  const rows = await rig.store.db.query("select attempt from mailfleet.later");
+  expect(rows).toEqual([{ attempt: 40_001 }]);
 });

@@ -68,7 +68,7 @@ create table mailfleet.deliveries (
   -- 'open' until it ends; what an open one is doing is told by the narrow table that holds its ticket.
   state text not null default 'open' check (state in ('open', 'sent', 'dead_lettered', 'suppressed', 'cancelled')),
   ended_at timestamptz,
-  attempts smallint not null default 0,
+  attempts integer not null default 0,
   last_status text,
   last_reason text,
   primary key (tenant_id, uid)
@@ -80,7 +80,7 @@ create index deliveries_recipient on mailfleet.deliveries (recipient);
 
 create table mailfleet.attempts (
   delivery_uid uuid not null,
-  number smallint not null,
+  number integer not null,
   tenant_id text not null,
   outcome text not null check (outcome in ('success', 'transient_error', 'permanent_error', 'in_doubt')),
   status text not null,
@@ -145,7 +145,7 @@ create table mailfleet.ready (
   account_uid bigint not null,
   key_id bigint not null,
   priority smallint not null,
-  attempt smallint not null default 0,
+  attempt integer not null default 0,
   crashes smallint not null default 0,
   expires_at timestamptz,
   band smallint not null,
@@ -162,7 +162,7 @@ create table mailfleet.later (
   account_uid bigint not null,
   key_id bigint not null,
   priority smallint not null,
-  attempt smallint not null default 0,
+  attempt integer not null default 0,
   crashes smallint not null default 0,
   expires_at timestamptz,
   due_at timestamptz not null
@@ -177,7 +177,7 @@ create table mailfleet.inflight (
   account_uid bigint not null,
   key_id bigint not null,
   priority smallint not null,
-  attempt smallint not null,
+  attempt integer not null,
   crashes smallint not null,
   expires_at timestamptz,
   band smallint not null,
@@ -197,7 +197,7 @@ create table mailfleet.held (
   account_uid bigint not null,
   key_id bigint not null,
   priority smallint not null,
-  attempt smallint not null,
+  attempt integer not null,
   crashes smallint not null,
   expires_at timestamptz,
   reason text not null check (reason in ('in_doubt', 'suspended', 'poison')),

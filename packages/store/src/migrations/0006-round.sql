@@ -45,12 +45,12 @@ as $$
 begin
   return query
   with input as materialized (
-    select * from json_to_recordset(p_records) as r(d uuid, w bigint, n smallint, o text, s text, c smallint, r text, ms integer, x text, wait bigint, h text)
+    select * from json_to_recordset(p_records) as r(d uuid, w bigint, n integer, o text, s text, c smallint, r text, ms integer, x text, wait bigint, h text)
   ), gone as (
     delete from mailfleet.inflight i using input r
     where i.delivery_uid = r.d and i.worker + 0 = r.w and i.attempt + 1 = r.n
     returning i.*, r.o, r.s, r.c, r.r, r.ms, r.x, r.wait, r.h,
-      (i.attempt + case when r.o is null then 0 else 1 end)::smallint as made
+      (i.attempt + case when r.o is null then 0 else 1 end) as made
   ), logged as (
     insert into mailfleet.attempts (delivery_uid, number, tenant_id, outcome, status, reply_code, reason, duration_ms, worker)
     select g.delivery_uid, g.made, g.tenant_id, g.o, g.s, g.c, g.r, g.ms, g.worker from gone g where g.o is not null
@@ -147,7 +147,7 @@ end $$;
 -- Claims up to p_want deliveries of one account that may be sent now. Bands are drawn by weight, so that the lowest always moves;
 -- p_heads says from which seq on to look in each band of the account's own key, so that a scan never walks over the dead.
 create function mailfleet.claim(p_worker bigint, p_account bigint, p_want integer, p_heads bigint[], p_express boolean, p_suspects boolean)
-returns table (verdict text, delivery_uid uuid, message_uid uuid, attempt smallint, crashes smallint, band smallint, seq bigint)
+returns table (verdict text, delivery_uid uuid, message_uid uuid, attempt integer, crashes smallint, band smallint, seq bigint)
 language plpgsql
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 set plan_cache_mode = force_generic_plan
@@ -212,18 +212,18 @@ end $$;
 
 -- One round of a process: records first, so that their places are free; then promotions; then claims.
 create function mailfleet.round(p_worker bigint, p_records json, p_promoted uuid[], p_claims json)
-returns table (kind "char", n integer, verdict text, delivery_uid uuid, message_uid uuid, attempt smallint, crashes smallint, band smallint, seq bigint)
+returns table (kind "char", n integer, verdict text, delivery_uid uuid, message_uid uuid, attempt integer, crashes smallint, band smallint, seq bigint)
 language plpgsql
 set lock_timeout = '5s'
 as $$
 #variable_conflict use_column
 begin
   if p_records is not null then
-    return query select 'l'::"char", null::integer, 'late', r.d, null::uuid, null::smallint, null::smallint, null::smallint, null::bigint
+    return query select 'l'::"char", null::integer, 'late', r.d, null::uuid, null::integer, null::smallint, null::smallint, null::bigint
       from mailfleet.record(p_records) as r(d);
   end if;
   if p_promoted is not null then
-    return query select 'p'::"char", null::integer, p.verdict, p.delivery_uid, null::uuid, null::smallint, null::smallint, null::smallint, null::bigint
+    return query select 'p'::"char", null::integer, p.verdict, p.delivery_uid, null::uuid, null::integer, null::smallint, null::smallint, null::bigint
       from mailfleet.promote(p_worker, p_promoted) as p;
   end if;
   -- Whoever has lapsed claims nothing more: nobody would look again for what a worker holds that is gone. The lock keeps it

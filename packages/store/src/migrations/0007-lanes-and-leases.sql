@@ -55,7 +55,7 @@ $$;
 
 -- A result whose delivery is in other hands by now, or in none. It is never dropped: the attempt is written, and a late success
 -- settles the delivery wherever it waits. Returns: known (it was recorded before), settled, noted.
-create function mailfleet.record_late(p_tenant text, p_delivery uuid, p_number smallint, p_worker bigint, p_outcome text, p_status text,
+create function mailfleet.record_late(p_tenant text, p_delivery uuid, p_number integer, p_worker bigint, p_outcome text, p_status text,
   p_code smallint, p_reason text, p_duration_ms integer) returns text
 language plpgsql as $$
 declare
@@ -127,7 +127,7 @@ $$;
 -- process down three times alone is held. Returns what they were transmitting, which is in doubt, for the caller to record;
 -- a worker's row stays, lapsed, until all of that is recorded.
 create function mailfleet.reap_workers(p_limit integer)
-returns table (worker bigint, delivery_uid uuid, message_uid uuid, tenant_id text, account_uid bigint, attempt smallint, crashes smallint)
+returns table (worker bigint, delivery_uid uuid, message_uid uuid, tenant_id text, account_uid bigint, attempt integer, crashes smallint)
 language plpgsql
 set enable_seqscan = off
 as $$
@@ -171,7 +171,8 @@ begin
   end loop;
 end $$;
 
--- Accounts that have something to send now and nobody who sends it.
+-- Accounts that have something to send now and nobody who sends it, or too few: a lane may wait minutes for a slow next hop, so
+-- where mail has waited for longer than a moment and there are lanes to spare, one more is asked for.
 create function mailfleet.idle_accounts_with_mail(p_limit integer) returns setof bigint
 language sql
 set enable_seqscan = off
@@ -179,11 +180,15 @@ as $$
   select distinct k.account_uid
   from mailfleet.queue_keys k
   join mailfleet.queue_keys own on own.account_uid = k.account_uid and own.domain is null
+  join mailfleet.accounts a on a.uid = k.account_uid
   join mailfleet.tenants t on t.id = k.tenant_id and t.state = 'active'
+  cross join lateral (
+    select count(*) as at_work from mailfleet.lanes l join mailfleet.workers w on w.id = l.worker and w.lease_until > now()
+    where l.account_uid = k.account_uid) as lanes
   where coalesce(own.blocked_until <= now(), true) and coalesce(k.blocked_until <= now(), true)
-    and exists (select from mailfleet.ready r where r.key_id = k.id)
-    and not exists (select from mailfleet.lanes l join mailfleet.workers w on w.id = l.worker and w.lease_until > now()
-                    where l.account_uid = k.account_uid)
+    and (lanes.at_work = 0 or (own.failures = 0 and lanes.at_work < a.max_connections))
+    and exists (select from mailfleet.ready r where r.key_id = k.id
+      and (lanes.at_work = 0 or r.delivery_uid < mailfleet.uuid_floor(now() - interval '5 seconds')))
   limit p_limit
 $$;
 

@@ -1,7 +1,7 @@
 -- ASCII content comes as text, the rest as bytea, which drivers tend to have travel as hex.
 -- What a sender needs to know of the deliveries that it has claimed. Content above p_inline_bytes is fetched when its turn comes.
 create function mailfleet.load_claimed(p_worker bigint, p_deliveries uuid[], p_inline_bytes integer)
-returns table (delivery_uid uuid, message_uid uuid, tenant_id text, account_uid bigint, attempt smallint, crashes smallint, band smallint,
+returns table (delivery_uid uuid, message_uid uuid, tenant_id text, account_uid bigint, attempt integer, crashes smallint, band smallint,
   expires_ms double precision, recipient text, notify text, orcpt text, reverse_path text, smtp_utf8 boolean, eight_bit boolean, ret text, envid text,
   message_id text, id text, origin text, via text, in_doubt text, priority smallint, accepted_ms double precision, size_bytes integer, blob_key text,
   ascii text, bytes bytea)
