@@ -28,6 +28,8 @@ export interface AppProcess extends AsyncDisposable {
 }
 
 const entry = fileURLToPath(new URL("../crash/app-process.ts", import.meta.url));
+/** A test starts dozens of processes of the same code; it need not be compiled for each. */
+const compileCache = fileURLToPath(new URL("../../node_modules/.cache/test-apps", import.meta.url));
 const logLines = 1_000;
 
 /** `settings` are by their names without "MAILFLEET_". */
@@ -38,7 +40,7 @@ export function startApp(
 ): AppProcess {
   const environment = Object.entries(settings).map(([name, value]) => [`MAILFLEET_${name}`, value]);
   const child = spawn(process.execPath, ["--conditions=source", entry, app, JSON.stringify(trouble)], {
-    env: { PATH: process.env.PATH, ...Object.fromEntries(environment) },
+    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: compileCache, ...Object.fromEntries(environment) },
     stdio: ["pipe", "pipe", "pipe"],
   });
   const log: LogLine[] = [];
