@@ -27,3 +27,22 @@ test("while somebody reads history for long, next month's partitions wait, and a
   await maintainStore(db);
   expect(await db.query("select to_regclass($1) is not null as made", [last?.name])).toEqual([{ made: true }]);
 });
+
+test("the sample tells how long sendable mail has waited, in ready and in later, and nothing of what is blocked", async () => {
+  await using rig = await openRig();
+  const uid = await rig.account("acme");
+  const { db } = rig.store;
+  const oldest = async () => (await maintainStore(db))?.oldestDueSeconds;
+  expect(await oldest()).toBe(0);
+  await rig.submit("acme");
+  await db.query("update mailfleet.deliveries set created_at = now() - interval '90 s'");
+  expect(await oldest()).toBeGreaterThanOrEqual(90);
+  await db.query("update mailfleet.queue_keys set blocked_until = now() + interval '1 hour' where account_uid = $1", [
+    uid,
+  ]);
+  expect(await oldest()).toBe(0);
+  await rig.submit("acme", { sendAt: new Date(Date.now() + 3_600_000) });
+  await db.query("update mailfleet.later set due_at = now() - interval '30 s'");
+  expect(await oldest()).toBeGreaterThanOrEqual(30);
+  expect(await oldest()).toBeLessThan(90);
+});

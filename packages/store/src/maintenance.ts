@@ -1,6 +1,7 @@
 import type { Database, Tx } from "./database.ts";
+import { oldestDueSeconds } from "./oldest-due.ts";
 
-/** What waits, by state, and for how long the oldest has been due. */
+/** What waits, by state, and for how long the oldest that could be sent now has waited. */
 export interface OutboxSample {
   readonly depth: {
     readonly pending: number;
@@ -74,7 +75,8 @@ async function sampleOutbox(tx: Tx): Promise<OutboxSample> {
             (select count(*) from mailfleet.ready where attempt > 0) + (select count(*) from mailfleet.later where attempt > 0) as retrying,
             (select count(*) from mailfleet.inflight) as sending,
             (select count(*) from mailfleet.held) as held,
-            (select extract(epoch from now() - min(due_at))::float8 from mailfleet.later where due_at <= now()) as oldest`,
+            (${oldestDueSeconds}) as oldest`,
+    [null],
   );
   const { pending = 0, retrying = 0, sending = 0, held = 0, oldest } = row ?? {};
   return { depth: { pending, retrying, sending, held }, oldestDueSeconds: oldest ?? 0 };

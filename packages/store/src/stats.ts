@@ -1,11 +1,12 @@
 import { type DeliveryState, deliveryStates } from "@mailfleet/mail";
 import type { Database, Sql } from "./database.ts";
+import { oldestDueSeconds } from "./oldest-due.ts";
 
 /** Where mail stands, of one tenant or of all. */
 export interface Stats {
   readonly deliveries: Readonly<Record<DeliveryState, number>>;
   readonly attempts: Readonly<Record<AttemptOutcome, number>>;
-  /** Age of the oldest delivery that could be sent now and was never tried; null where there is none. */
+  /** For how long the oldest delivery that could be sent now has waited; null where there is none. See `oldestDueSeconds`. */
   readonly oldestDueSeconds: number | null;
   /** In the order they were made; at most 1,000. */
   readonly accounts: readonly AccountStats[];
@@ -43,7 +44,7 @@ async function readStats(sql: Sql, tenantId?: string): Promise<Stats> {
   // One view of everything, or a delivery that ends meanwhile would be counted twice or not at all.
   const [row] = await sql.query<{ kinds: Record<string, number> | null; oldest: number | null }>(
     `select (select json_object_agg(c.kind, c.n) from (${counted} union all ${unfinished}) c) as kinds,
-       (${oldestDue}) as oldest`,
+       (${oldestDueSeconds}) as oldest`,
     [tenantId ?? null],
   );
   const kinds = row?.kinds ?? {};
@@ -74,19 +75,6 @@ const unfinished = `
     union all
     select 'held', count(*) from mailfleet.held where ${ofTenant}
   ) u group by state`;
-
-/** The head of each queue, not the queue: mail lies in the order it came. Scheduled mail is due when it is due. */
-const oldestDue = `
-  select floor(extract(epoch from now() - min(least(greatest(d.created_at, m.send_at), now()))))::integer
-  from mailfleet.queue_keys k
-  join mailfleet.accounts a on a.uid = k.account_uid
-  cross join generate_series(0, 4) as b(band)
-  cross join lateral (
-    select r.delivery_uid, r.message_uid, r.tenant_id from mailfleet.ready r
-    where r.key_id = k.id and r.band = b.band and r.attempt = 0 order by r.seq limit 1) head
-  join mailfleet.deliveries d on d.tenant_id = head.tenant_id and d.uid = head.delivery_uid
-  join mailfleet.messages m on m.tenant_id = head.tenant_id and m.uid = head.message_uid
-  where ($1::text is null or a.tenant_id = $1)`;
 
 function readAccounts(sql: Sql, tenantId?: string): Promise<AccountStats[]> {
   return sql.query<AccountStats>(

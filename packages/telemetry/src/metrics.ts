@@ -80,7 +80,7 @@ export function defineMetrics(
     }),
     outboxOldestDueSeconds: new Gauge({
       name: "mailfleet_outbox_oldest_due_seconds",
-      help: "For how long the oldest due delivery has waited.",
+      help: "For how long the oldest sendable delivery has waited.",
       registers,
     }),
     queueJobs: new Gauge({
