@@ -13,12 +13,18 @@ export function settle(
   return outbox.record(record, async () => {
     // What lies in the blob store is larger than a DSN may return.
     const content = transmission.blobKey === undefined ? await outbox.content(transmission) : undefined;
-    return notificationOf(transmission, record, {
+    const original = content && "bytes" in content ? content.bytes : new Uint8Array();
+    const told = {
       account: account.id,
-      original: content && "bytes" in content ? content.bytes : new Uint8Array(),
       reportingMta: ehloName,
       host: account.settings.host,
       nowMs: outbox.databaseNowMs(),
-    });
+    };
+    try {
+      return notificationOf(transmission, record, { ...told, original });
+    } catch {
+      // Better told without the message than not at all, whatever it is in the message that stands in the way.
+      return notificationOf(transmission, record, { ...told, original: new Uint8Array() });
+    }
   });
 }

@@ -54,20 +54,24 @@ async function recordAbandoned(deps: SweepDeps, abandoned: readonly Abandoned[])
     const crashes = new Map(theirs.map((one) => [one.deliveryUid, one.crashes]));
     telemetry.claimsLapsed({ workerId: String(workerId), claimed: 0, transmitting: theirs.length });
     for (const transmission of await loadTransmissions(store.db, workerId, [...crashes.keys()])) {
-      const account = await outbox.account(transmission.accountUid);
-      if (!account) continue;
-      const context = { nowMs: outbox.databaseNowMs(), retry: account.retry, random };
-      const record = recordOfAbandoned(transmission, crashes.get(transmission.deliveryUid) ?? 0, context);
-      await settle(deps, account, transmission, record);
-      telemetry.log.warn(
-        {
-          event: "in_doubt",
-          deliveryId: transmission.deliveryUid,
-          tenantId: transmission.tenantId,
-          next: record.next.kind,
-        },
-        "a sender lapsed while transmitting",
-      );
+      // One account's trouble, such as a secret that does not open, must not keep the others' mail.
+      try {
+        const account = await outbox.account(transmission.accountUid);
+        if (!account) continue;
+        const context = { nowMs: outbox.databaseNowMs(), retry: account.retry, random };
+        const record = recordOfAbandoned(transmission, crashes.get(transmission.deliveryUid) ?? 0, context);
+        await settle(deps, account, transmission, record);
+        const { deliveryUid: deliveryId, tenantId } = transmission;
+        telemetry.log.warn(
+          { event: "in_doubt", deliveryId, tenantId, next: record.next.kind },
+          "a sender lapsed while transmitting",
+        );
+      } catch (error) {
+        telemetry.log.error(
+          { event: "abandoned_not_recorded", deliveryId: transmission.deliveryUid, err: error },
+          "tried again with the next tick",
+        );
+      }
     }
   }
 }
