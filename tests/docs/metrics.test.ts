@@ -20,7 +20,7 @@ const panelsOf = (panels: readonly Panel[]): readonly Panel[] =>
   panels.flatMap((panel) => [panel, ...panelsOf(panel.panels ?? [])]);
 const queries = panelsOf(dashboard.panels).flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
 
-const series = /\bmailfleet_[a-z_]+_(?:total|seconds|bytes|depth|info|jobs|bucket|sum|count)\b/g;
+const series = /\bmailfleet_[a-z_]+_(?:total|up|seconds|bytes|depth|info|jobs|bucket|sum|count)\b/g;
 const runbooks = [...alerts.matchAll(/^ *runbook: (\S+)$/gm)].map(([, page]) => page ?? "");
 
 test("every metric that is named in alerts, dashboard and documents is one that the fleet has", async () => {

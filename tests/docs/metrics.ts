@@ -52,11 +52,13 @@ function letEverythingHappen(telemetry: Telemetry): void {
   telemetry.accountBlocked({ ...account, ...trouble });
   telemetry.claimsLapsed({ workerId: "1", claimed: 1, transmitting: 1 });
   telemetry.sweepRepaired({ kind: "woken", count: 1 });
-  telemetry.leaseTakenOver({ kind: "lane", id: "1", fence: 2 });
+  telemetry.roundFailed({ code: "55P03" });
   telemetry.wakesDropped({ count: 1, reason: "redis" });
   telemetry.jobQuarantined({ queue: "q", jobId: "1", reason: "" });
   telemetry.outboxSampled({ depth: { pending: 1 }, oldestDueSeconds: 1 });
   telemetry.queueSampled({ q: { waiting: 1 } });
+
+  telemetry.measureDatabase(async () => {});
 
   const remoteAddress = "192.0.2.1";
   telemetry.authAttempt({ via: "http", result: "success", remoteAddress });

@@ -14,6 +14,7 @@ await run(
     const telemetry = scope.own(openTelemetry("intake", config), "telemetry");
     for (const warning of config.warnings) telemetry.log.warn(warning);
     const store = scope.own(openStore(storeOptions(config, telemetry)), "store");
+    telemetry.measureDatabase(() => store.db.query("select 1"));
     await checkDatabase(store.db);
     const queues = config.redisUrl && scope.own(await openQueues(config.redisUrl.reveal(), telemetry), "queues");
     const settings = { ...config, adminToken: config.adminToken?.reveal() ?? "" };

@@ -54,8 +54,7 @@ export async function startDispatch(
   );
   const rounds = scope.own(
     openRounds(store.db, lease, {
-      onError: (error) =>
-        telemetry.log.error({ event: "round_failed", err: error }, "a round failed; it is tried again"),
+      onError: telemetry.roundFailed,
       onLate: (record, what) =>
         telemetry.log.warn(
           { event: "late_result", deliveryId: record.deliveryUid, outcome: record.outcome, what },
@@ -212,7 +211,8 @@ function turnRunner({ deps, queues, settings, draining, underWay }: RunnerDeps) 
 
     async function otherTenantsWait({ tenantId }: SendingAccount): Promise<boolean> {
       for (const uid of await queues.waitingAccounts(queue)) {
-        const waiting = await deps.outbox.account(Number(uid));
+        // An account that cannot be opened is its own turn's trouble.
+        const waiting = await deps.outbox.account(Number(uid)).catch(() => undefined);
         if (waiting && waiting.tenantId !== tenantId) return true;
       }
       return false;

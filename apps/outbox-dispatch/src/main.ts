@@ -14,6 +14,7 @@ await run(
     for (const warning of config.warnings) telemetry.log.warn(warning);
     const onError = (error: Error) => telemetry.log.warn({ err: error }, "a database connection broke");
     const store = scope.own(openStore({ ...config.store, onError }), "store");
+    telemetry.measureDatabase(() => store.db.query("select 1"));
     await checkDatabase(store.db);
     const queues = scope.own(await openQueues(config.redisUrl.reveal(), telemetry), "queues");
     const watchdog = createWatchdog();

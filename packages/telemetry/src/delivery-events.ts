@@ -27,8 +27,8 @@ export interface AttemptFacts extends DeliveryFacts {
   /** 1 for the first. */
   readonly attempt: number;
   readonly outcome: Outcome;
-  /** How long the attempt took. */
-  readonly durationMs: number;
+  /** How long the attempt took; absent where its process did not live to tell. */
+  readonly durationMs?: number;
   /** With a success: from acceptance, or from `sendAt`, to now. */
   readonly acceptedToSentMs?: number;
   readonly priority: string;
@@ -63,7 +63,7 @@ export function deliveryEvents(log: Log, metrics: Metrics) {
     attempted(facts: AttemptFacts): void {
       const { outcome, durationMs } = facts;
       const account = metrics.ofAccount(facts.tenantId, facts.accountId);
-      metrics.attemptSeconds(outcome.kind).observe(durationMs / 1_000);
+      if (durationMs !== undefined) metrics.attemptSeconds(outcome.kind).observe(durationMs / 1_000);
       switch (outcome.kind) {
         case "success":
           account.sent.value++;
@@ -148,9 +148,10 @@ export function deliveryEvents(log: Log, metrics: Metrics) {
     },
 
     /** A delivery ended unsent, as someone asked for it. */
-    cancelled(facts: DeliveryFacts & { readonly by: "tenant" | "admin" | "expiry" }): void {
+    cancelled(facts: Omit<DeliveryFacts, "accountId"> & { readonly by: "tenant" | "admin" }): void {
       metrics.cancelled(facts.by).value++;
-      log.info({ event: "cancelled", ...ids(facts), by: facts.by }, "cancelled");
+      const { deliveryId, messageId, tenantId, recipient, by } = facts;
+      log.info({ event: "cancelled", deliveryId, messageId, tenantId, recipient, by }, "cancelled");
     },
   };
 }

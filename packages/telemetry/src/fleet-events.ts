@@ -56,13 +56,11 @@ export function fleetEvents(log: Log, metrics: Metrics) {
       log.info({ event: "sweep_repaired", kind: facts.kind, count: facts.count }, "sweep repaired");
     },
 
-    leaseTakenOver(facts: {
-      /** What is leased, such as "lane". */ readonly kind: string;
-      readonly id: string;
-      readonly fence: number;
-    }): void {
-      metrics.leaseTakeovers(facts.kind).value++;
-      log.info({ event: "lease_taken_over", kind: facts.kind, id: facts.id, fence: facts.fence }, "lease taken over");
+    /** A round of claims, promotions and records failed, and is tried again. */
+    roundFailed(error: unknown): void {
+      const { code } = error as { readonly code?: unknown };
+      metrics.roundFailures(typeof code === "string" ? code : "none").value++;
+      log.error({ event: "round_failed", err: error }, "a round failed; it is tried again");
     },
 
     /** Redis did not take wake-ups. Nothing is lost: a sweep finds what is due. */

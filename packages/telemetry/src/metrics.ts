@@ -94,7 +94,7 @@ export function defineMetrics(
 
     lapsedClaims: counter("mailfleet_lapsed_claims_total", "Claims that outlived their worker's lease.", "state"),
     sweepRepairs: counter("mailfleet_sweep_repairs_total", "Errands that a sweep had to make anew.", "kind"),
-    leaseTakeovers: counter("mailfleet_lease_takeovers_total", "Leases taken over from another process.", "kind"),
+    roundFailures: counter("mailfleet_round_failures_total", "Rounds that the database failed.", "code"),
 
     httpSeconds: histogram("mailfleet_http_seconds", "How long HTTP requests took.", requestSeconds, [
       "method",

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import { type DeliveryEvents, deliveryEvents } from "./delivery-events.ts";
 import { type EdgeEvents, edgeEvents } from "./edge-events.ts";
@@ -23,13 +24,15 @@ export interface Telemetry extends DeliveryEvents, FleetEvents, EdgeEvents, Asyn
   readonly metricsContentType: string;
   /** All metrics in Prometheus' text format. */
   metrics(): Promise<string>;
+  /** From now on every scrape asks the database, by `ping`, whether it is there. Once per process. */
+  measureDatabase(ping: () => Promise<unknown>): void;
   /** The same metrics, with lines that name another app: for several apps in one process. */
   forApp(app: string): Telemetry;
 }
 
 /** Opens the log and the metrics of a process. `app` is on every line, as `app`. */
 export function openTelemetry(app: string, options: TelemetryOptions): Telemetry {
-  const { version = "0.0.0", maxTenantLabels = 200, maxAccountLabels = 500, processMetrics = true } = options;
+  const { version = ownVersion(), maxTenantLabels = 200, maxAccountLabels = 500, processMetrics = true } = options;
   const root = openLog(options);
   const registry = new Registry();
   const metrics = defineMetrics(registry, { maxTenants: maxTenantLabels, maxAccounts: maxAccountLabels });
@@ -50,6 +53,7 @@ export function openTelemetry(app: string, options: TelemetryOptions): Telemetry
       log,
       metricsContentType: registry.contentType,
       metrics: () => registry.metrics(),
+      measureDatabase: (ping) => void databaseUp(registry, ping),
       forApp,
       [Symbol.asyncDispose]: async () => {
         root.flush();
@@ -57,4 +61,29 @@ export function openTelemetry(app: string, options: TelemetryOptions): Telemetry
     };
   };
   return forApp(app);
+}
+
+/** One fleet, one version: every package has it. */
+function ownVersion(): string {
+  const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  return (manifest as { version: string }).version;
+}
+
+/** A database that takes longer than this to say anything is not there. */
+const pingLimitMs = 1_000;
+
+function databaseUp(registry: Registry, ping: () => Promise<unknown>): Gauge {
+  return new Gauge({
+    name: "mailfleet_database_up",
+    help: "1 where the database answers this process, else 0.",
+    registers: [registry],
+    async collect() {
+      const late = new Promise<0>((resolve) => setTimeout(resolve, pingLimitMs, 0).unref());
+      const answer = ping().then(
+        () => 1,
+        () => 0,
+      );
+      this.set(await Promise.race([answer, late]));
+    },
+  });
 }

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import type { Outcome } from "@mailfleet/mail";
 import { expect, test } from "vitest";
 import { openTelemetry, type TelemetryOptions, withoutUrlCredentials } from "./index.ts";
@@ -173,7 +174,8 @@ test("what the fleet does is counted", async () => {
   telemetry.accountUnblocked({ tenantId: "t", accountId: "a" });
   telemetry.claimsLapsed({ workerId: "w", claimed: 3, transmitting: 2 });
   telemetry.sweepRepaired({ kind: "wake", count: 4 });
-  telemetry.leaseTakenOver({ kind: "lane", id: "1", fence: 2 });
+  telemetry.roundFailed(Object.assign(new Error("no lock"), { code: "55P03" }));
+  telemetry.roundFailed(new Error("lost"));
   telemetry.wakesDropped({ count: 5, reason: "redis" });
   telemetry.jobQuarantined({ queue: "mailfleet-turns", jobId: "j", reason: "accountUid: invalid_type" });
   telemetry.rateLimited({ tenantId: "t", accountId: "a", deliveries: 6 });
@@ -193,7 +195,8 @@ test("what the fleet does is counted", async () => {
       'mailfleet_lapsed_claims_total{state="claimed"} 3',
       'mailfleet_lapsed_claims_total{state="transmitting"} 2',
       'mailfleet_sweep_repairs_total{kind="wake"} 4',
-      'mailfleet_lease_takeovers_total{kind="lane"} 1',
+      'mailfleet_round_failures_total{code="55P03"} 1',
+      'mailfleet_round_failures_total{code="none"} 1',
       'mailfleet_dropped_wakes_total{reason="redis"} 5',
       'mailfleet_quarantined_jobs_total{queue="mailfleet-turns"} 1',
       'mailfleet_rate_limited_total{tenant="t",account="a"} 6',
@@ -201,4 +204,31 @@ test("what the fleet does is counted", async () => {
       'mailfleet_http_seconds_count{method="GET",route="/v1/messages/:id",status="200"} 1',
     ]),
   );
+});
+
+test("an attempt whose process did not live to tell is counted, and says nothing of how long attempts take", async () => {
+  const { telemetry, samples } = open({ logLevel: "silent" });
+  telemetry.attempted({ ...delivery, attempt: 1, outcome: error("in_doubt"), priority: "medium" });
+  expect(await samples("mailfleet_in_doubt_total")).toEqual([
+    'mailfleet_in_doubt_total{tenant="acme",account="main"} 1',
+  ]);
+  expect(await samples("mailfleet_attempt_seconds_count")).toEqual([]);
+});
+
+test("whether the database answers is asked at every scrape", async () => {
+  const { telemetry, samples } = open();
+  expect(await samples("mailfleet_database_up")).toEqual([]);
+  let isThere = true;
+  telemetry.measureDatabase(async () => {
+    if (!isThere) throw new Error("connection refused");
+  });
+  expect(await samples("mailfleet_database_up")).toEqual(["mailfleet_database_up 1"]);
+  isThere = false;
+  expect(await samples("mailfleet_database_up")).toEqual(["mailfleet_database_up 0"]);
+});
+
+test("what runs is told with the version of the fleet", async () => {
+  const { samples } = open();
+  const manifest = JSON.parse(await readFile(new URL("../../../package.json", import.meta.url), "utf8"));
+  expect((await samples("mailfleet_build_info"))[0]).toContain(`version="${manifest.version}"`);
 });

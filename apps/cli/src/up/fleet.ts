@@ -50,6 +50,7 @@ export async function startFleet(
   const { adminToken, redisUrl } = servers;
   const queues = scope.own(await openQueues(redisUrl.reveal(), telemetry), "queues");
   const watchdog = createWatchdog();
+  telemetry.measureDatabase(() => store.db.query("select 1"));
 
   const settings = { ...plan, adminToken: adminToken.reveal() };
   const intake = await startIntake({ settings, store, queues, telemetry: telemetry.forApp("intake") }, scope);
