@@ -45,7 +45,7 @@ export async function openFleet(world: World): Promise<Fleet> {
   const senders = openSenders(
     world,
     () => intakes,
-    (accountUid) => errands.wake({ accountUid, lane: 0, express: false }),
+    (accountUid, express) => errands.wake({ accountUid, lane: 0, express }),
   );
   return { dispatchers, intakes, errands, senders, people: openPeople(world, errands) };
 }

@@ -19,7 +19,7 @@ const domains = ["example.org", "example.net"];
 export function openSenders(
   world: World,
   intakes: () => readonly Intake[],
-  wake: (accountUid: number) => void,
+  wake: (accountUid: number, express: boolean) => void,
 ): Senders {
   const { random, timeline, ledger, outside } = world;
   let made = 0;
@@ -85,7 +85,7 @@ export function openSenders(
       world.violate(`${key} has ${answer.deliveries.length} deliveries`);
     sent.uid = answer.uid;
     timeline.note(`${key} is ${world.nameUids([answer.uid, ...answer.deliveries.map(({ uid }) => uid)].join(" "))}`);
-    wake(answer.accountUid);
+    wake(answer.accountUid, submission.priority === "immediate");
   }
 
   return {
