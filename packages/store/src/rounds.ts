@@ -121,10 +121,26 @@ export function openRounds(db: Database, lease: WorkerLease, options: RoundsOpti
     });
   }
 
+  /**
+   * One record of each delivery: where the turn and the sweep of a process that was paused tell of the same attempt, one of
+   * them comes late, and a statement that held both would not say so.
+   */
+  function takeRecords(): Waiting<DeliveryRecord, void>[] {
+    const taken = new Set<string>();
+    const now: Waiting<DeliveryRecord, void>[] = [];
+    records = records.filter((one) => {
+      if (now.length >= roundLimits.operations || taken.has(one.value.deliveryUid)) return true;
+      taken.add(one.value.deliveryUid);
+      now.push(one);
+      return false;
+    });
+    return now;
+  }
+
   async function roundOnce() {
     const [nowRecords, nowPromotions, nowClaims] = [
       // Two statements that both count what ended would wait for one another.
-      isRecording ? [] : records.splice(0, roundLimits.operations),
+      isRecording ? [] : takeRecords(),
       promotions.splice(0, roundLimits.operations),
       claims.splice(0, roundLimits.operations),
     ];
