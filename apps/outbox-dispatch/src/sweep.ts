@@ -13,6 +13,7 @@ import type { Telemetry } from "@mailfleet/telemetry";
 import { recordOfAbandoned, recordOfVerdict } from "./follow.ts";
 import type { Outbox } from "./outbox.ts";
 import { settle } from "./settle.ts";
+import { turnEvents } from "./turn-events.ts";
 
 export interface SweepDeps {
   readonly store: Store;
@@ -40,6 +41,7 @@ export async function sweep(deps: SweepDeps): Promise<void> {
   if (!found) return;
   for (const accountUid of [...found.dueAccountUids, ...found.forgottenAccountUids]) wake(accountUid);
   telemetry.sweepRepaired({ kind: "forgotten", count: found.forgottenAccountUids.length });
+  for (const { workerId, ...inHand } of found.lapsed) telemetry.claimsLapsed({ workerId: String(workerId), ...inHand });
   if (found.abandoned.length > 0) {
     crashPoint("sweep-before-recording-abandoned");
     await recordAbandoned(deps, found.abandoned);
@@ -50,9 +52,9 @@ export async function sweep(deps: SweepDeps): Promise<void> {
 /** What lapsed workers were transmitting is in doubt: its attempt is written, and it is retried or held as its tenant chose. */
 async function recordAbandoned(deps: SweepDeps, abandoned: readonly Abandoned[]): Promise<void> {
   const { store, outbox, telemetry, random } = deps;
+  const events = turnEvents(telemetry);
   for (const [workerId, theirs] of Map.groupBy(abandoned, (one) => one.workerId)) {
     const crashes = new Map(theirs.map((one) => [one.deliveryUid, one.crashes]));
-    telemetry.claimsLapsed({ workerId: String(workerId), claimed: 0, transmitting: theirs.length });
     for (const transmission of await loadTransmissions(store.db, workerId, [...crashes.keys()])) {
       // One account's trouble, such as a secret that does not open, must not keep the others' mail.
       try {
@@ -61,11 +63,7 @@ async function recordAbandoned(deps: SweepDeps, abandoned: readonly Abandoned[])
         const context = { nowMs: outbox.databaseNowMs(), retry: account.retry, random };
         const record = recordOfAbandoned(transmission, crashes.get(transmission.deliveryUid) ?? 0, context);
         await settle(deps, account, transmission, record);
-        const { deliveryUid: deliveryId, tenantId } = transmission;
-        telemetry.log.warn(
-          { event: "in_doubt", deliveryId, tenantId, next: record.next.kind },
-          "a sender lapsed while transmitting",
-        );
+        events.abandoned(account, transmission, record, context.nowMs);
       } catch (error) {
         telemetry.log.error(
           { event: "abandoned_not_recorded", deliveryId: transmission.deliveryUid, err: error },
@@ -78,7 +76,8 @@ async function recordAbandoned(deps: SweepDeps, abandoned: readonly Abandoned[])
 
 /** Mail that waits behind a blocked account or a suspended tenant ends when its time is up, like any other. */
 async function endExpired(deps: SweepDeps): Promise<void> {
-  const { store, outbox, workerId } = deps;
+  const { store, outbox, telemetry, workerId } = deps;
+  const events = turnEvents(telemetry);
   const worker = workerId();
   try {
     const uids = await claimExpired(store.db, worker, expiredPerTick);
@@ -86,7 +85,9 @@ async function endExpired(deps: SweepDeps): Promise<void> {
     for (const transmission of await loadTransmissions(store.db, worker, uids)) {
       const record = recordOfVerdict("expired", transmission);
       const account = await outbox.account(transmission.accountUid);
-      if (record && account) await settle(deps, account, transmission, record);
+      if (!record || !account) continue;
+      await settle(deps, account, transmission, record);
+      events.withheld(account, transmission, "expired", record);
     }
   } catch (error) {
     outbox.reconcile();

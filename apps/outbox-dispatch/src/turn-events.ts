@@ -1,4 +1,4 @@
-import type { NotAttempted, SendResult } from "@mailfleet/mail";
+import type { EnhancedStatusCode, NotAttempted, SendResult } from "@mailfleet/mail";
 import { priorities } from "@mailfleet/mail";
 import type { DeliveryRecord, SendingAccount, Transmission, Verdict } from "@mailfleet/store";
 import type { Telemetry } from "@mailfleet/telemetry";
@@ -43,6 +43,18 @@ export function turnEvents(telemetry: Telemetry) {
         ...(result.kind === "success" && { acceptedToSentMs: nowMs - transmission.acceptedAtMs }),
       });
       if (result.kind !== "success") followed(account, transmission, record, nowMs);
+    },
+
+    /** Its sender lapsed while it was transmitting, so nobody can say how it ended. */
+    abandoned(account: SendingAccount, transmission: Transmission, record: DeliveryRecord, nowMs: number) {
+      const { status = "", reason = "" } = record;
+      telemetry.attempted({
+        ...facts(account, transmission),
+        attempt: transmission.attempt,
+        outcome: { kind: "in_doubt", status: status as EnhancedStatusCode, reason },
+        priority: priorities[transmission.priority] ?? "medium",
+      });
+      followed(account, transmission, record, nowMs);
     },
 
     withheld(

@@ -22,6 +22,15 @@ export interface Abandoned {
   readonly crashes: number;
 }
 
+/** A worker whose lease was found lapsed by this tick, and what it had in hand. */
+export interface Lapsed {
+  readonly workerId: number;
+  /** Given back free of charge. */
+  readonly claimed: number;
+  /** In doubt from now on. */
+  readonly transmitting: number;
+}
+
 /** What one tick of the sweep found to do. */
 export interface SweepResult {
   /** Accounts whose mail has just become due. */
@@ -29,6 +38,9 @@ export interface SweepResult {
   /** Accounts that had something to send already, and nobody at it: an errand was lost. */
   readonly forgottenAccountUids: readonly number[];
   readonly movedToReady: number;
+  /** Each worker once, and none that had nothing in hand. */
+  readonly lapsed: readonly Lapsed[];
+  /** What lapsed workers were transmitting; told by every tick until it is recorded. */
   readonly abandoned: readonly Abandoned[];
 }
 
@@ -47,6 +59,7 @@ export async function sweepOnce(
   return db.transaction(async (tx) => {
     const [lock] = await tx.query<{ mine: boolean }>("select pg_try_advisory_xact_lock($1) as mine", [SWEEP_LOCK]);
     if (!lock?.mine) return undefined;
+    const lapsed = await lapsedWorkers(tx);
     const abandoned = await reapWorkers(tx);
     if (abandoned.length > 0) onStep("reaped");
     const due = await moveDue(tx);
@@ -61,9 +74,24 @@ export async function sweepOnce(
       dueAccountUids,
       forgottenAccountUids: idle.map(({ account_uid }) => account_uid).filter((uid) => !isDue.has(uid)),
       movedToReady: due.reduce((sum, { moved }) => sum + moved, 0),
+      lapsed,
       abandoned,
     };
   });
+}
+
+/** Those that `reap_workers` is about to end, counted before it does. They stay locked, so none comes back meanwhile. */
+function lapsedWorkers(tx: Tx): Promise<Lapsed[]> {
+  return tx.query<Lapsed>(
+    `select w.id as "workerId", h.claimed, h.transmitting
+     from (select id, lapsed_at from mailfleet.workers
+           where lease_until < now() order by id limit $1 for update skip locked) w
+     cross join lateral (
+       select count(*) filter (where i.state = 'c') as claimed, count(*) filter (where i.state = 't') as transmitting
+       from mailfleet.inflight i where i.worker = w.id) h
+     where w.lapsed_at is null and h.claimed + h.transmitting > 0`,
+    [sweepLimits.reaped],
+  );
 }
 
 async function moveDue(tx: Tx): Promise<{ account_uid: number; moved: number }[]> {

@@ -15,7 +15,7 @@ export interface ApiDeps {
   /** Asks for a turn of the account: fire and forget, whether Redis is there or not. */
   readonly wake: (accountUid: number, options: { readonly express: boolean }) => void;
   readonly sendable: Sendable;
-  readonly telemetry: Pick<Telemetry, "accepted" | "log">;
+  readonly telemetry: Pick<Telemetry, "accepted" | "cancelled" | "log">;
   readonly health: Health;
   readonly tenantViews: TenantViews;
   readonly problemOf: ProblemReader;

@@ -16,7 +16,7 @@ import { buildServer, type Server } from "./server.ts";
 import { openTenantViews } from "./tenant-views.ts";
 
 export interface ApiParts extends Omit<ApiDeps, "tenantViews" | "problemOf" | "telemetry"> {
-  readonly telemetry: Pick<Telemetry, "accepted" | "authAttempt" | "httpRequest" | "log">;
+  readonly telemetry: Pick<Telemetry, "accepted" | "authAttempt" | "cancelled" | "httpRequest" | "log">;
   readonly adminToken: string;
   readonly limits: HttpLimits;
   readonly trustedProxies: readonly string[];

@@ -207,6 +207,8 @@ test("what is not sent yet can be cancelled, delivery by delivery", async () => 
   const again = await running.ask("DELETE", `/v1/messages/${body.id}`, { key });
   expect(again.body.deliveries.map(({ result }: { result: string }) => result)).toEqual(["ended", "ended"]);
   const shown = await running.ask("GET", `/v1/messages/${body.id}`, { key });
+  const counted = (await running.telemetry.metrics()).match(/^mailfleet_cancelled_total\{.*$/gm);
+  expect(counted).toEqual(['mailfleet_cancelled_total{by="tenant"} 2']);
   expect(shown.body).toMatchObject({ state: "done", counts: { cancelled: 2 } });
 
   const delivery = body.deliveries[0].id;

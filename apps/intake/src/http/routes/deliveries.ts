@@ -28,7 +28,7 @@ const resendProblems = {
   account_gone: "account_gone",
 } as const satisfies Record<string, ProblemCode>;
 
-export function deliveryRoutes(app: Server, { store, wake }: ApiDeps): void {
+export function deliveryRoutes(app: Server, { store, telemetry, wake }: ApiDeps): void {
   app.get(
     "/v1/deliveries",
     {
@@ -116,6 +116,11 @@ export function deliveryRoutes(app: Server, { store, wake }: ApiDeps): void {
       if (released.mayBeSent) wake(released.accountUid, { express: false });
       const found = await store.deliveries.get(tenantId, request.params.id);
       if (!found) throw new ProblemError("delivery_not_found");
+      if (request.body.action === "cancel") {
+        const { id: deliveryId, messageUid: messageId, recipient } = found;
+        const by = request.principal?.kind === "admin" ? "admin" : "tenant";
+        telemetry.cancelled({ deliveryId, messageId, tenantId, recipient, by });
+      }
       return { ...found, attempts: [...found.attempts] };
     },
   );

@@ -21,7 +21,7 @@ const send = { access: "submit", tenant: "required" } as const;
 const tags = ["messages"];
 
 export function messageRoutes(app: Server, deps: ApiDeps): void {
-  const { store, tenantViews } = deps;
+  const { store, telemetry, tenantViews } = deps;
 
   const viewOf = async (tenantId: string): Promise<TenantView> => {
     const view = await tenantViews.get(tenantId);
@@ -124,6 +124,11 @@ export function messageRoutes(app: Server, deps: ApiDeps): void {
       const tenantId = tenantIdOf(request);
       const cancelled = await store.messages.cancel(tenantId, request.params.id);
       if (!cancelled) throw new ProblemError("message_not_found");
+      const by = request.principal?.kind === "admin" ? "admin" : "tenant";
+      for (const { id: deliveryId, recipient, result } of cancelled) {
+        if (result !== "cancelled") continue;
+        telemetry.cancelled({ deliveryId, messageId: request.params.id, tenantId, recipient, by });
+      }
       await store.commandLog.add({
         actor: actorOf(request),
         tenantId,

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { createScope, type OpenScope } from "@mailfleet/service";
 import { openStore, type Store } from "@mailfleet/store";
-import { openTelemetry } from "@mailfleet/telemetry";
+import { openTelemetry, type Telemetry } from "@mailfleet/telemetry";
 import { privateDatabase } from "@mailfleet/testkit";
 import { type Intake, type IntakeDeps, type IntakeSettings, startIntake } from "../../intake.ts";
 import { httpLimits } from "../limits.ts";
@@ -31,6 +31,7 @@ export interface RunningIntake<W = unknown> extends AsyncDisposable {
   readonly intake: Intake;
   readonly store: Store;
   readonly scope: OpenScope;
+  readonly telemetry: Telemetry;
   /** Accounts for which a turn was asked, in order; "!" marks the express queue. */
   readonly woken: readonly string[];
   /** Asks as the admin where no key is given. */
@@ -89,6 +90,7 @@ export async function runIntake<W extends Wire = Wire>(
     intake,
     store,
     scope,
+    telemetry,
     woken,
     ask,
     async makeTenant(id) {
