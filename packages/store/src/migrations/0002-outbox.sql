@@ -185,6 +185,8 @@ create table mailfleet.inflight (
   worker bigint not null,
   state "char" not null default 'c',
   limited boolean not null default false,
+  -- An earlier attempt was found to have succeeded while this one was under way: however this one ends, it was sent.
+  settled boolean not null default false,
   since timestamptz not null default now()
 ) with (fillfactor = 50);
 create index inflight_worker on mailfleet.inflight (worker);

@@ -49,7 +49,7 @@ begin
   ), gone as (
     delete from mailfleet.inflight i using input r
     where i.delivery_uid = r.d and i.worker + 0 = r.w and i.attempt + 1 = r.n
-    returning i.*, r.o, r.s, r.c, r.r, r.ms, r.x, r.wait, r.h,
+    returning i.*, r.o, r.s, r.c, r.r, r.ms, case when i.settled then 'done' else r.x end as x, r.wait, r.h,
       (i.attempt + case when r.o is null then 0 else 1 end) as made
   ), logged as (
     insert into mailfleet.attempts (delivery_uid, number, tenant_id, outcome, status, reply_code, reason, duration_ms, worker)
@@ -59,7 +59,9 @@ begin
     update mailfleet.deliveries d set
       state = case g.x when 'done' then 'sent' when 'dead_letter' then 'dead_lettered' when 'suppress' then 'suppressed' else 'open' end,
       ended_at = case when g.x in ('done', 'dead_letter', 'suppress') then now() end,
-      attempts = g.made, last_status = g.s, last_reason = g.r
+      attempts = g.made,
+      last_status = case when g.settled and g.o is distinct from 'success' then '2.0.0' else g.s end,
+      last_reason = case when g.settled and g.o is distinct from 'success' then 'an earlier attempt had succeeded' else g.r end
     from gone g
     where d.tenant_id = g.tenant_id and d.uid = g.delivery_uid and g.x <> 'back'
   ), again as (

@@ -75,8 +75,9 @@ begin
   delete from mailfleet.held where delivery_uid = p_delivery;
   delete from mailfleet.inflight where delivery_uid = p_delivery and state = 'c';
   delete from mailfleet.dead_letters where tenant_id = p_tenant and delivery_uid = p_delivery;
-  -- One that is being transmitted again right now ends with that attempt.
-  if exists (select from mailfleet.inflight where delivery_uid = p_delivery) then return 'noted'; end if;
+  -- One that is being transmitted again right now ends with that attempt, and as sent, however that goes.
+  update mailfleet.inflight set settled = true where delivery_uid = p_delivery;
+  if found then return 'noted'; end if;
   select d.state into had from mailfleet.deliveries d where d.tenant_id = p_tenant and d.uid = p_delivery for update;
   if had = 'sent' then return 'noted'; end if;
   update mailfleet.deliveries d set state = 'sent', ended_at = now(), last_status = p_status, last_reason = p_reason,
