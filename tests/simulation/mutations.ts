@@ -42,6 +42,7 @@ export const mutations: readonly Mutation[] = [
   inSql("gives-nothing-back", "record", "from gone g where g.x = 'back'", "from gone g where false"),
   inSql("drops-late-results", "record_late", "if had = p_outcome or p_outcome = 'in_doubt' then", "if true then"),
   inSql("settles-beside-a-ticket", "record_late", "delete from mailfleet.held where delivery_uid = p_delivery;", ""),
+  inSql("forgets-a-late-success", "record", "case when i.settled then 'done' else r.x end as x", "r.x"),
   inSql("reaps-nobody", "reap_workers", "where w.lease_until < now()", "where false"),
   inSql("forgets-doubt", "reap_workers", "and i.state = 'c' returning i.*", "returning i.*"),
   inSql("claims-after-its-lapse", "round", "where w.id = p_worker and w.lapsed_at is null for key share", ""),
