@@ -5,6 +5,7 @@ import type { Telemetry } from "@mailfleet/telemetry";
 import { openNextHop } from "@mailfleet/transport";
 import { openAccessTokens } from "./access-tokens.ts";
 import { openAccountQueues } from "./account-queue.ts";
+import { removeOrphans, resealOnce } from "./chores.ts";
 import type { dispatchSettings } from "./config.ts";
 import { settingsFor } from "./next-hop-settings.ts";
 import { openOutbox } from "./outbox.ts";
@@ -31,6 +32,8 @@ const lingerMs = 25;
 const shareWaitMs = 50;
 /** Removes what is old, makes next month's partitions, samples depths. */
 const maintenanceMs = 15_000;
+/** Asks whether a chore of the fleet's is due. */
+const choresMs = 300_000;
 
 const turns: QueueName = "mailfleet-turns";
 const express: QueueName = "mailfleet-turns-express";
@@ -138,6 +141,10 @@ export async function startDispatch(
       { intervalMs: maintenanceMs, jitter: 0.25, signal: draining, onError: reportTo(telemetry, "maintenance") },
       () => maintain({ store, queues, telemetry, wake: unasked.wake }),
     ),
+    every({ intervalMs: choresMs, jitter: 0.25, signal: draining, onError: reportTo(telemetry, "chores") }, (signal) =>
+      removeOrphans({ store, telemetry }, signal),
+    ),
+    resealOnce({ store, telemetry }),
   ]);
   // Slow messages keep their lanes after their slots are gone; they have until `stopping`.
   await Promise.race([Promise.allSettled([...underWay]), aborted(stopping)]);

@@ -31,3 +31,14 @@ test.each(["redis://r", "rediss://r", "redis+sentinel://a,b/master", "rediss+clu
     expect(read({ MAILFLEET_REDIS_URL: url }).redisUrl?.reveal()).toBe(url);
   },
 );
+
+test.each([
+  ["s3://id:secret@bucket/prefix", true],
+  ["file:///var/lib/blobs", true],
+  ["https://bucket.example.org", false],
+  ["http://127.0.0.1:9000", false],
+])("a blob store at %s: %s", (url, isOne) => {
+  const blobUrl = () => read({ MAILFLEET_BLOB_URL: url }).blobUrl?.reveal();
+  if (isOne) expect(blobUrl()).toBe(url);
+  else expect(blobUrl).toThrow(/MAILFLEET_BLOB_URL/);
+});

@@ -51,7 +51,7 @@ export function fleetSettings(reader: Reader, { needsAdminToken = true }: { read
       "BLOB_URL",
       "Where content above the inline limit lies. Absent: a folder in the data folder.",
       {
-        schemes: ["s3", "http", "https", "file"],
+        schemes: ["s3", "file"],
       },
     ),
     dataDir: text("DATA_DIR", "Folder of the embedded database, Redis and content.", { otherwise: "./var" }),

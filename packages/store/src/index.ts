@@ -11,6 +11,7 @@ export * from "./blob.ts";
 export { collectOrphans, type OrphanCollection } from "./blob-orphans.ts";
 export type { Cancellation } from "./cancel.ts";
 export * from "./check-database.ts";
+export { takeChore } from "./chores.ts";
 export * from "./claim.ts";
 export type { Command, CommandLog, LoggedCommand } from "./command-log.ts";
 export type { StoredContent } from "./content.ts";
