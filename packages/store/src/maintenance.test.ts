@@ -46,3 +46,23 @@ test("the sample tells how long sendable mail has waited, in ready and in later,
   expect(await oldest()).toBeGreaterThanOrEqual(30);
   expect(await oldest()).toBeLessThan(90);
 });
+
+test("folding what is counted changes no sum, and leaves one row of each kind", async () => {
+  await using rig = await openRig();
+  await rig.account("acme");
+  const { db } = rig.store;
+  await db.query(
+    "insert into mailfleet.tallies select 'acme', w, kind, 2 from generate_series(1, 50) w, unnest(array['sent', 'attempt:success']) kind",
+  );
+  const sums = () =>
+    db.query("select kind, sum(n)::int as n, count(*)::int as rows from mailfleet.tallies group by kind order by kind");
+  expect(await sums()).toEqual([
+    { kind: "attempt:success", n: 100, rows: 50 },
+    { kind: "sent", n: 100, rows: 50 },
+  ]);
+  await maintainStore(db);
+  expect(await sums()).toEqual([
+    { kind: "attempt:success", n: 100, rows: 1 },
+    { kind: "sent", n: 100, rows: 1 },
+  ]);
+});

@@ -214,14 +214,14 @@ create table mailfleet.dead_letters (
   primary key (tenant_id, delivery_uid)
 );
 
--- How many ended how, so that statistics cost no scan. A row per worker, so that workers do not queue for it.
+-- How many ended how, so that statistics cost no scan. Rows are only ever added, and folded into one now and then: a row that is
+-- counted up for each round would leave its dead versions in everybody's way for as long as a snapshot is held open.
 create table mailfleet.tallies (
   tenant_id text not null,
   worker bigint not null,
   kind text not null,
-  n bigint not null,
-  primary key (tenant_id, worker, kind)
-) with (fillfactor = 50);
+  n bigint not null
+);
 
 -- Churn is their life: vacuum early, and never wait for a tenth of a million.
 alter table mailfleet.ready set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.1);

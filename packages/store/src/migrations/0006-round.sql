@@ -89,7 +89,6 @@ begin
     where t.kind is not null
     group by g.tenant_id, g.worker, t.kind
     order by g.tenant_id, g.worker, t.kind
-    on conflict (tenant_id, worker, kind) do update set n = tallies.n + excluded.n
   )
   select r.d from input r where not exists (select from gone g where g.delivery_uid = r.d);
 end $$;

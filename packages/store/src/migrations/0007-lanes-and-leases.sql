@@ -84,8 +84,7 @@ begin
     attempts = greatest(d.attempts, p_number)
   where d.tenant_id = p_tenant and d.uid = p_delivery;
   insert into mailfleet.tallies (tenant_id, worker, kind, n)
-  select p_tenant, p_worker, v.kind, v.n from (values ('sent', 1), (case when had <> 'open' then had end, -1)) as v(kind, n) where v.kind is not null
-  on conflict (tenant_id, worker, kind) do update set n = tallies.n + excluded.n;
+  select p_tenant, p_worker, v.kind, v.n from (values ('sent', 1), (case when had <> 'open' then had end, -1)) as v(kind, n) where v.kind is not null;
   return 'settled';
 end $$;
 
