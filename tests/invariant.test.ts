@@ -55,7 +55,7 @@ test("every way to break a promise is found out", { timeout: 90_000 }, async () 
   expect(await breaks("delete from mailfleet.messages where origin = 'dsn'")).toContainEqual(
     expect.stringContaining("is owed a notification and has 0"),
   );
-  expect(await breaks("insert into mailfleet.tallies select tenant_id, 0, 'sent', 1 from mailfleet.tallies limit 1")).toEqual([
-    expect.stringMatching(/^sent: \d were told of/),
-  ]);
+  expect(
+    await breaks("insert into mailfleet.tallies select tenant_id, 0, 'sent', 1 from mailfleet.tallies limit 1"),
+  ).toEqual([expect.stringMatching(/^sent: \d were told of/)]);
 });
