@@ -78,7 +78,10 @@ export async function openQueues(redisUrl: string, events: QueueEvents): Promise
       await client.ping();
     },
     async [Symbol.asyncDispose]() {
-      await Promise.race([waker.flushed(), new Promise((resolve) => setTimeout(resolve, closeWaitMs))]);
+      const timeIsUp = Promise.withResolvers<void>();
+      const timer = setTimeout(timeIsUp.resolve, closeWaitMs);
+      await Promise.race([waker.flushed(), timeIsUp.promise]);
+      clearTimeout(timer); // Left running, it would keep the process past its time to leave.
       client.disconnect();
     },
   };
