@@ -122,7 +122,7 @@ test("a text that is no id finds nothing, and breaks nothing", async () => {
   }
 });
 
-test("a resend is a new delivery of the same message, and the dead letter stays on record", async () => {
+test("a resend is a new delivery of the same message, and the one that was given up stays on record as it ended", async () => {
   const { tenant, uid, ids } = await oneOfEach();
   const { deliveries } = rig.store;
   const resent = await deliveries.resend(tenant, ids.dead_lettered);
@@ -138,9 +138,9 @@ test("a resend is a new delivery of the same message, and the dead letter stays 
     },
   });
   expect(await rig.claim(uid)).toEqual([resent.delivery.id]);
-  expect((await deliveries.deadLetters(tenant, {})).items).toMatchObject([
-    { id: ids.dead_lettered, state: "dead_lettered", lastStatus: "4.2.1", lastReason: "later" },
-  ]);
+  const onRecord = { id: ids.dead_lettered, state: "dead_lettered", lastStatus: "4.2.1", lastReason: "later" };
+  expect(await deliveries.get(tenant, ids.dead_lettered)).toMatchObject(onRecord);
+  expect((await deliveries.list(tenant, { state: "dead_lettered" })).items).toMatchObject([onRecord]);
 });
 
 test("only an end other than sent is resent, and only once at a time", async () => {
@@ -160,13 +160,19 @@ test("only an end other than sent is resent, and only once at a time", async () 
   expect(await deliveries.resend("nobody", ids.dead_lettered)).toEqual({ kind: "not_found" });
 });
 
-test("what was resent and died again can be resent again", async () => {
+test("a resend that died is what can be resent and is listed, so that resending all again and again sends one copy", async () => {
   const { tenant, uid, ids } = await oneOfEach();
   const { deliveries } = rig.store;
+  const listed = async () => (await deliveries.deadLetters(tenant, {})).items.map(({ id }) => id);
   await deliveries.resend(tenant, ids.dead_lettered);
+  expect(await listed()).toEqual([]);
   const [second] = await rig.claim(uid);
   await rig.record(second as string, { tenantId: tenant, outcome: "permanent_error", next: { kind: "dead_letter" } });
-  expect((await deliveries.resend(tenant, ids.dead_lettered)).kind).toBe("resent");
+
+  expect(await listed()).toEqual([second]);
+  expect(await deliveries.resend(tenant, ids.dead_lettered)).toMatchObject({ code: "already_resent" });
+  expect((await deliveries.resend(tenant, second as string)).kind).toBe("resent");
+  expect(await rig.claim(uid)).toHaveLength(1);
 });
 
 test("mail past its expiry is resent without one, since whoever resends it wants it", async () => {

@@ -69,6 +69,10 @@ export function openDeliveries(db: Database): Deliveries {
     async deadLetters(tenantId, filter) {
       const where = openWhere();
       where.and("dl.tenant_id = ?", tenantId);
+      // Once resent, its resend is the one to look at.
+      where.and(
+        "not exists (select from mailfleet.deliveries r where r.message_uid = d.message_uid and r.resend_of = d.uid)",
+      );
       where.andIf("dl.delivery_uid < ?", readCursor(filter, "uuid"));
       narrow(where, filter);
       const limit = where.parameter(pageSize(filter) + 1);

@@ -12,7 +12,7 @@ export type Resent =
       readonly code:
         | "not_ended"
         | "already_sent"
-        | "already_resent" // A resend of it is under way, or was sent.
+        | "already_resent" // Its resend is the one that counts now, however that ended.
         | "content_gone" // Retention has removed the message's content.
         | "account_gone";
       readonly detail: string;
@@ -35,7 +35,10 @@ interface Ended {
 export const newEnd = `least(case when m.expires_at > now() then m.expires_at end,
   now() + make_interval(secs => coalesce((a.settings #>> '{retry,giveUpAfterMs}')::float8, ${defaultRetryPolicy.giveUpAfterMs}) / 1000))`;
 
-/** The ended delivery stays as it is, a dead letter on record; its row is the lock that keeps resends apart. */
+/**
+ * The ended delivery stays as it is, on record; its row is the lock that keeps resends apart. Each is resent once, and then
+ * its resend is, so that a message has at most one delivery for a recipient under way.
+ */
 export async function resend(tx: Tx, tenantId: string, id: string): Promise<Resent> {
   const found = await tx.query("select from mailfleet.deliveries where tenant_id = $1 and uid = $2 for no key update", [
     tenantId,
@@ -44,8 +47,7 @@ export async function resend(tx: Tx, tenantId: string, id: string): Promise<Rese
   if (found.length === 0) return { kind: "not_found" };
   const [ended] = await tx.query<Ended>(
     `select d.state, d.message_uid, d.account_uid, d.recipient,
-       exists (select from mailfleet.deliveries r where r.message_uid = d.message_uid and r.resend_of = d.uid
-         and r.state in ('open', 'sent')) as repeated,
+       exists (select from mailfleet.deliveries r where r.message_uid = d.message_uid and r.resend_of = d.uid) as repeated,
        m.blob_key is not null or exists (select from mailfleet.contents c where c.message_uid = d.message_uid) as has_content,
        exists (select from mailfleet.accounts a where a.uid = d.account_uid) as has_account
      from mailfleet.deliveries d
@@ -90,7 +92,8 @@ function refuse({ state, repeated, has_content, has_account }: Ended): Resent | 
   });
   if (state === "open") return refused("not_ended", "the delivery has not ended");
   if (state === "sent") return refused("already_sent", "the delivery was sent");
-  if (repeated) return refused("already_resent", "the delivery was resent before, and that one is open or was sent");
+  if (repeated)
+    return refused("already_resent", "the delivery was resent before; if that one ended unsent, resend that one");
   if (!has_content) return refused("content_gone", "the message's content is not kept any more");
   if (!has_account) return refused("account_gone", "the delivery's account was deleted");
   return undefined;
