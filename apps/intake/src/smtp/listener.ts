@@ -67,9 +67,10 @@ export async function startSmtpListener(deps: SmtpDeps, scope: Scope): Promise<S
       endWhenEmpty();
     },
   });
-  const port = await listen(asListening(server.server), settings.smtpHost, settings.smtpPort, "MAILFLEET_SMTP_PORT");
-  // Trouble of single connections (resets, failed handshakes): their clients know, and nobody else needs to.
+  // Trouble of single connections (resets, failed handshakes): their clients know, and nobody else needs to. A port that is taken
+  // comes this way too, and is told of by `listen`.
   server.on("error", (error) => telemetry.log.debug({ err: error }, "SMTP connection failed"));
+  const port = await listen(asListening(server.server), settings.smtpHost, settings.smtpPort, "MAILFLEET_SMTP_PORT");
   sayHow(telemetry, settings.smtpHost, port, certificate !== undefined, allowsClearAuth);
 
   const following = new AbortController();
