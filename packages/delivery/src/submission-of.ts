@@ -13,8 +13,8 @@ import {
   findField,
   formatDate,
   type Header,
-  type HeaderField,
   makeMessageId,
+  missingFields,
   needsSmtpUtf8,
   newId,
   parseMailboxes,
@@ -75,7 +75,7 @@ export function submissionOf(content: Uint8Array, context: SubmissionContext): M
       messageId: stamped,
       headerFrom: from.shown,
       ...(subject !== undefined && { subject: printable(subject) }),
-      content: complete(content, header, context, messageId === undefined ? stamped : undefined),
+      content: complete(content, header, context, stamped),
       via: "smtp",
       ...own.fields,
     },
@@ -149,23 +149,13 @@ function complete(
   content: Uint8Array,
   header: Header,
   { sender, recipients, now }: SubmissionContext,
-  missingMessageId: string | undefined,
+  messageId: string,
 ): Uint8Array {
-  const append: HeaderField[] = [];
-  const removed = new Set(taken);
-  // A field that is there but empty is in the way of the one that takes its place.
-  if (missingMessageId !== undefined) {
-    removed.add("message-id");
-    append.push({ name: "Message-ID", value: missingMessageId });
-  }
-  if (!findField(header, "Date")?.value) {
-    removed.add("date");
-    append.push({ name: "Date", value: formatDate(now) });
-  }
+  const { append, replaced } = missingFields(header, { messageId: () => messageId, date: () => formatDate(now) });
   const only = recipients.length === 1 ? recipients[0] : undefined;
   const received = receivedField({ ...sender.hop, date: now, ...(only && { forAddress: only.address }) });
   return rewriteHeader(content, header, {
-    remove: (name) => removed.has(name) || isSubmissionField(name),
+    remove: (name) => taken.has(name) || replaced.has(name) || isSubmissionField(name),
     prepend: [received],
     append,
   });

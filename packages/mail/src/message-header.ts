@@ -101,6 +101,24 @@ export function rewriteHeader(
   return Buffer.concat(pieces);
 }
 
+/** What a message lacks that a submission server gives it (RFC 6409 section 8), for `rewriteHeader`. */
+export interface MissingFields {
+  readonly append: readonly HeaderField[];
+  /** Lower-case names: a field that is there but empty is in the way of the one that takes its place. */
+  readonly replaced: ReadonlySet<string>;
+}
+
+/** The given Message-ID and Date, as far as the message has none of its own. */
+export function missingFields(
+  header: Header,
+  given: { readonly messageId: () => string; readonly date: () => string },
+): MissingFields {
+  const append: HeaderField[] = [];
+  if (!findField(header, "Message-ID")?.value) append.push({ name: "Message-ID", value: given.messageId() });
+  if (!findField(header, "Date")?.value) append.push({ name: "Date", value: given.date() });
+  return { append, replaced: new Set(append.map(({ name }) => name.toLowerCase())) };
+}
+
 /**
  * A copy of the message with the given Message-ID and Date where it has none of its own (RFC 6409 section 8), and the
  * Message-ID that it now has. The same bytes where nothing is missing.
@@ -111,14 +129,9 @@ export function ensureMessageIdAndDate(
   missing: { readonly messageId: string; readonly date: string },
 ): { readonly bytes: Uint8Array; readonly messageId: string } {
   const own = findField(header, "Message-ID")?.value;
-  const append: HeaderField[] = [];
-  if (!own) append.push({ name: "Message-ID", value: missing.messageId });
-  if (!findField(header, "Date")?.value) append.push({ name: "Date", value: missing.date });
-  if (append.length === 0) return { bytes, messageId: own! };
-  // A field that is there but empty is in the way of the one that takes its place.
-  const replaced = new Set(append.map(({ name }) => name.toLowerCase()));
+  const { append, replaced } = missingFields(header, { messageId: () => missing.messageId, date: () => missing.date });
   return {
-    bytes: rewriteHeader(bytes, header, { append, remove: (name) => replaced.has(name) }),
+    bytes: append.length === 0 ? bytes : rewriteHeader(bytes, header, { append, remove: (name) => replaced.has(name) }),
     messageId: own || missing.messageId,
   };
 }

@@ -1,5 +1,5 @@
 import { isAscii } from "node:buffer";
-import { addressKey, newId } from "@mailfleet/mail";
+import { addressKey, newId, priorityBands } from "@mailfleet/mail";
 import type { Sql, Tx } from "./database.ts";
 import type { Acceptance, Submission } from "./submission.ts";
 
@@ -12,12 +12,10 @@ export interface PreparedSubmission {
   readonly blobKey?: string;
 }
 
-const bands = { immediate: 0, high: 1, medium: 2, low: 3 } as const;
-
 /** Gives a submission its ids. */
-export function prepare(submission: Submission, blobKey?: string): PreparedSubmission {
+export function prepare(submission: Submission): PreparedSubmission {
   const deliveries = submission.envelope.recipients.map(({ address }) => ({ uid: newId(), recipient: address }));
-  return { submission, uid: newId(), deliveries, ...(blobKey !== undefined && { blobKey }) };
+  return { submission, uid: newId(), deliveries };
 }
 
 /**
@@ -95,7 +93,7 @@ function messageRows(prepared: readonly PreparedSubmission[]) {
       reverse_path: s.envelope.reversePath,
       header_from: s.headerFrom,
       subject: s.subject,
-      priority: bands[s.priority],
+      priority: priorityBands[s.priority],
       in_doubt: s.inDoubt,
       batch: s.batch,
       tags: s.tags,

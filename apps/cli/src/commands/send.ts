@@ -1,5 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { type DeliveryState, isEnded, parseDuration } from "@mailfleet/mail";
+import { type DeliveryState, isEnded, parseDuration, priorities } from "@mailfleet/mail";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Json, segment } from "../api/api.ts";
 import { CliError } from "../cli-error.ts";
@@ -21,9 +21,7 @@ export function addSend(program: Command, terminal: Terminal): void {
     .option("--from <address>", "sender instead of the one in its From")
     .option("--id <id>", "your id of the message; sent again under it, it is the same message")
     .option("--account <id>", "account to send with (else the tenant's default)")
-    .addOption(
-      new Option("--priority <priority>", "among the tenant's mail").choices(["immediate", "high", "medium", "low"]),
-    )
+    .addOption(new Option("--priority <priority>", "among the tenant's mail").choices(priorities))
     .option("--send-at <time>", "not before this time (RFC 3339)")
     .option("--wait", "until every delivery has ended; fails unless all were sent")
     .option("--timeout <duration>", "how long to wait at most", durationMs, 300_000)

@@ -1,3 +1,4 @@
+import { priorities } from "@mailfleet/mail";
 import { z } from "zod";
 import { deliveryState, messageState } from "./message.ts";
 import { paging } from "./paging.ts";
@@ -55,7 +56,7 @@ export const message = z
     returnPath: z.string().describe("The reverse-path; `<>` is the null one."),
     from: z.string().nullable(),
     subject: z.string().nullable(),
-    priority: z.enum(["immediate", "high", "medium", "low"]),
+    priority: z.enum(priorities),
     inDoubt: z.enum(["retry", "hold"]),
     batch: z.string().nullable(),
     tags: z.array(z.string()),

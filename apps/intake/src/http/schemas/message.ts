@@ -1,4 +1,4 @@
-import { composeLimits } from "@mailfleet/mail";
+import { composeLimits, deliveryStates, priorities } from "@mailfleet/mail";
 import { z } from "zod";
 import { id, instant, issue, line, list, unsupported } from "./primitives.ts";
 
@@ -72,7 +72,7 @@ const fields = {
     .optional()
     .describe("Own header fields. Those that the fleet writes itself are refused."),
   attachments: list(attachment, composeLimits.attachments).optional(),
-  priority: z.enum(["immediate", "high", "medium", "low"]).default("medium"),
+  priority: z.enum(priorities).default("medium"),
   sendAt: instant.optional().describe("Not before this time, at most a year ahead (RFC 3339)."),
   expiresAt: instant.optional().describe("No attempt begins after this time (RFC 3339)."),
   batch: id.optional(),
@@ -118,16 +118,7 @@ export const batchEnvelope = z.strictObject({
   }),
 });
 
-export const deliveryState = z.enum([
-  "pending",
-  "sending",
-  "retrying",
-  "held",
-  "sent",
-  "dead_lettered",
-  "suppressed",
-  "cancelled",
-]);
+export const deliveryState = z.enum(deliveryStates);
 export const messageState = z.enum(["pending", "active", "done"]);
 
 /** What a submission is answered with. */
