@@ -145,7 +145,10 @@ async function publish(program, folder) {
   if (found.length === 0) throw new Error(`the packages do not hold ${program}`);
 
   const triplet = (await run("dpkg-architecture", ["-qDEB_HOST_MULTIARCH"]).catch(() => guessedTriplet())).trim();
-  const libraries = ["usr/lib", "lib"].flatMap((lib) => [`${folder}/root/${lib}/${triplet}`, `${folder}/root/${lib}`]);
+  const libraries = ["usr/lib", "lib"].flatMap((lib) => [
+    path.join(folder, "root", lib, triplet),
+    path.join(folder, "root", lib),
+  ]);
   const script = `#!/bin/sh\nLD_LIBRARY_PATH='${libraries.join(":")}' exec '${found[0]}' "$@"\n`;
   await mkdir(toolsBin, { recursive: true });
   const file = path.join(toolsBin, program);
