@@ -1,5 +1,6 @@
 /** The mail domain, pure: nothing in here does I/O. */
 export * from "./address.ts";
+export * from "./answer-settings.ts";
 export * from "./backoff.ts";
 export * from "./compose.ts";
 export * from "./decide.ts";
@@ -11,6 +12,7 @@ export * from "./envelope-flags.ts";
 export { formatDate, type HeaderField } from "./field.ts";
 export * from "./ids.ts";
 export * from "./mailbox.ts";
+export * from "./mailbox-settings.ts";
 export {
   type AttachmentInput,
   composeLimits,
@@ -20,6 +22,7 @@ export {
 } from "./message-fields.ts";
 export * from "./message-header.ts";
 export * from "./outcome.ts";
+export * from "./parsed-message.ts";
 export * from "./received.ts";
 export * from "./reply.ts";
 export * from "./retry.ts";
