@@ -1,1 +1,2 @@
-export {};
+/** Answerers: what answers a message, from a template, the tenant's webhook, or a language model. */
+export * from "./answerer.ts";
