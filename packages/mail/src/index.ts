@@ -26,6 +26,7 @@ export * from "./parsed-message.ts";
 export * from "./received.ts";
 export * from "./reply.ts";
 export * from "./retry.ts";
+export * from "./skip-reasons.ts";
 export * from "./states.ts";
 export * from "./status.ts";
 export * from "./verp.ts";
