@@ -1,2 +1,11 @@
 /** Answerers: what answers a message, from a template, the tenant's webhook, or a language model. */
 export * from "./answerer.ts";
+export {
+  checkUrl,
+  type EgressProblem,
+  type EgressRequest,
+  type EgressResponse,
+  type EgressResult,
+  type EgressRules,
+  guardedFetch,
+} from "./egress.ts";
