@@ -1,4 +1,6 @@
 import type { ParsedMessage, WrittenMailbox } from "@mailfleet/mail";
+import type { ModelBudget } from "./model/budget.ts";
+import type { Transcript } from "./model/transcript.ts";
 
 /** One inbound message, and what an answerer may know about it. The content is a stranger's: nobody vouches for it. */
 export interface AnswerRequest {
@@ -8,6 +10,8 @@ export interface AnswerRequest {
   readonly receivedAt: Date;
   /** Which try this is; the first is 1. */
   readonly attempt: number;
+  /** How many there are: a model's fallback is sent on the last. There is no last one where it is absent. */
+  readonly maxTries?: number;
   readonly message: ParsedMessage;
   /** What the person wrote: the text without quotes and signature. */
   readonly written: string;
@@ -28,11 +32,11 @@ export interface ThreadTurn {
 /** What is to happen with the message. Trouble that the field expects is a value, not an exception. */
 export type AnswerDecision =
   | AnswerDraft
-  | { readonly kind: "decline"; readonly reason: string }
+  | { readonly kind: "decline"; readonly reason: string; readonly transcript?: Transcript }
   /** Ask again after this time, within `answerLimits.laterMs`; counts as no failed try. */
   | { readonly kind: "later"; readonly afterMs: number; readonly reason?: string }
   /** A person is asked. */
-  | { readonly kind: "escalate"; readonly note: string }
+  | { readonly kind: "escalate"; readonly note: string; readonly transcript?: Transcript }
   | AnswerFailure;
 
 /** At least one of `text` and `html` is there; the subject is composed (`Re: …`) where it is absent. */
@@ -43,6 +47,8 @@ export interface AnswerDraft {
   readonly html?: string;
   /** Who answered, for people who look at it later, such as the model's name. */
   readonly answeredBy?: string;
+  /** A model's. */
+  readonly transcript?: Transcript;
 }
 
 /** A try that failed. The caller tries again, unless it is permanent or the tries are used up. */
@@ -55,6 +61,8 @@ export interface AnswerFailure {
   readonly detail: string;
   /** Not before then, where the other side said so. */
   readonly retryAfterMs?: number;
+  /** A model's. */
+  readonly transcript?: Transcript;
 }
 
 /**
@@ -70,6 +78,8 @@ export interface Answerer {
 export interface AnswerContext {
   readonly signal: AbortSignal;
   readonly journal: Journal;
+  /** Where the settings cap a model's day, it must be there. */
+  readonly budget?: ModelBudget;
 }
 
 /**
