@@ -9,3 +9,5 @@ export {
   type EgressRules,
   guardedFetch,
 } from "./egress.ts";
+export { checkTemplate, openTemplateAnswerer, type TemplateProblem } from "./template.ts";
+export { type TemplateVariables, templateLimits, templateVariables } from "./template-variables.ts";
