@@ -6,7 +6,7 @@ export interface ParentWatch {
 }
 
 /**
- * Sends `signal` to process `pid` when this process is gone, even by SIGKILL: a small shell reads from a pipe whose
+ * Sends `signal` to process `pid`, or to the group `-pid`, when this process is gone, even by SIGKILL: a small shell reads from a pipe whose
  * only other end is ours, and the pipe ends when we do.
  */
 export function stopWithParent(pid: number, signal: "INT" | "TERM"): ParentWatch {

@@ -11,18 +11,19 @@ export interface Credentials {
 const run = promisify(execFile);
 
 /**
- * Whom PostgreSQL must run as: undefined (as ourselves) unless we are root, whom it refuses.
+ * Whom a server must run as: undefined (as ourselves) unless we are root, whom PostgreSQL refuses and Dovecot
+ * need not be.
  *
- * As root it is the owner of an existing cluster, else the machine's own `postgres` user, else `nobody`, which
+ * As root it is the owner of its existing folder, else the machine's own user of that name, else `nobody`, which
  * every machine has: no user is created for it.
  */
-export async function unprivilegedUser(cluster: string): Promise<Credentials | undefined> {
+export async function unprivilegedUser(folder: string, name = "postgres"): Promise<Credentials | undefined> {
   if (process.getuid?.() !== 0) return undefined;
 
-  const existing = await stat(cluster).catch(() => undefined);
+  const existing = await stat(folder).catch(() => undefined);
   if (existing && existing.uid !== 0) return { uid: existing.uid, gid: existing.gid };
 
-  return (await accountNamed("postgres")) ?? (await accountNamed("nobody"));
+  return (await accountNamed(name)) ?? (await accountNamed("nobody"));
 }
 
 /** Whether that user may use `folder`, tried for real: modes, ACLs and mount options all have a say. */

@@ -1,104 +1,178 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { freePort, listens, peerFolder, peerProgram, requireRoot, runToEnd } from "./peer-process.ts";
+import { type DovecotPorts, type EmbeddedDovecot, startEmbeddedDovecot } from "@mailfleet/embedded";
+import { type Certificate, makeCertificate } from "./certificate.ts";
+import { deliverByLmtp } from "./dovecot-lmtp.ts";
+import { type DovecotMail, dovecotMail } from "./dovecot-mail.ts";
+import { peerFolder } from "./peer-process.ts";
 
-/** A Dovecot of one's own: LMTP and IMAP on free ports of loopback, and a Maildir for each user that is named. */
-export interface PrivateDovecot extends AsyncDisposable {
+/**
+ * A Dovecot of one's own: LMTP and IMAP on free ports of loopback, which stay the same over restarts, TLS, and a
+ * Maildir for each user that is named, with the usual special-use folders (Sent, Drafts, Junk, Trash, Archive).
+ */
+export interface PrivateDovecot extends DovecotMail, AsyncDisposable {
   readonly host: "127.0.0.1";
   readonly lmtpPort: number;
+  /** Plain, and STARTTLS. */
   readonly imapPort: number;
-  /** Every user's. */
+  /** TLS from the first byte. */
+  readonly imapsPort: number;
+  /** The authority for its certificate, which names `localhost` and 127.0.0.1; PEM. */
+  readonly caPem: string;
+  /** Of every user that was named without one. */
   readonly password: string;
+  /** Delivers over LMTP; resolves once Dovecot has accepted it. The reverse-path is `sender@example.org` if not given. */
+  deliver(user: string, content: string | Uint8Array, options?: { readonly reversePath?: string }): Promise<void>;
   /** The messages in a user's INBOX, as they were delivered. */
   inbox(user: string): Promise<string[]>;
+  /** Ends every connection, and listens nowhere until `start`; mail stays. */
+  stop(): Promise<void>;
+  start(): Promise<void>;
+  restart(): Promise<void>;
+  /**
+   * Gives the folder another UIDVALIDITY and its messages new UIDs from 1 on; flags stay. Dovecot is stopped meanwhile,
+   * so that nobody sees half of it.
+   */
+  resetUidValidity(user: string, folder?: string): Promise<void>;
+  /** The processes it consists of now, and the memory that they alone hold (PSS where shared), in bytes. */
+  memory(): Promise<{ readonly processes: number; readonly bytes: number }>;
   log(): Promise<string>;
 }
 
-/** Users are whole addresses, such as `ann@example.org`; others are refused with 550. */
-export async function privateDovecot(users: readonly string[]): Promise<PrivateDovecot> {
-  const dovecot = await peerProgram("dovecot", "dovecot-imapd dovecot-lmtpd");
-  requireRoot("Dovecot");
-  const folder = await peerFolder("dovecot");
-  const [lmtpPort, imapPort] = [await freePort(), await freePort()];
-  const at = (name: string) => join(folder.path, name);
-  const password = "inbox-password";
-  await mkdir(at("home"));
-  await runToEnd("/bin/chown", ["mail:mail", at("home")]);
-  await writeFile(at("users"), users.map((user) => `${user}:{PLAIN}${password}::::::\n`).join(""));
-  await writeFile(
-    at("dovecot.conf"),
-    `base_dir = ${at("run")}
-log_path = ${at("log")}
-protocols = lmtp imap
-listen = 127.0.0.1
-ssl = no
-disable_plaintext_auth = no
-postmaster_address = postmaster@dovecot.test
-hostname = dovecot.test
-first_valid_uid = 1
-mail_location = maildir:~/Maildir
-lda_mailbox_autocreate = yes
-lmtp_save_to_detail_mailbox = no
-passdb {
-  driver = passwd-file
-  args = scheme=PLAIN username_format=%u ${at("users")}
+/** A user; the address alone will do. */
+export interface PrivateDovecotUser {
+  readonly address: string;
+  readonly password?: string;
+  /** What XOAUTH2 and OAUTHBEARER take; without it they refuse this user. */
+  readonly accessToken?: string;
 }
-userdb {
-  driver = passwd-file
-  args = username_format=%u ${at("users")}
-  override_fields = uid=mail gid=mail home=${at("home")}/%u
+
+export interface PrivateDovecotOptions {
+  readonly certificate?: Certificate;
+  /** Connections at once, of all users; 100 where left out. */
+  readonly maxConnections?: number;
+  /** Connections at once of one user from one address, beyond which a login is refused with [UNAVAILABLE]. */
+  readonly maxUserConnections?: number;
+  /** How often Dovecot says "Still here" in IDLE; two minutes where left out. */
+  readonly idleNotifySeconds?: number;
+  /** Hands connections that idle so long to one process that holds them all: see `memory`. */
+  readonly hibernateAfterSeconds?: number;
+  /** Further lines of Dovecot's own settings. */
+  readonly settings?: string;
 }
-service lmtp {
-  inet_listener lmtp {
-    address = 127.0.0.1
-    port = ${lmtpPort}
-  }
-}
-service imap-login {
-  inet_listener imap {
-    port = ${imapPort}
-  }
-  inet_listener imaps {
-    port = 0
-  }
-}
-service stats {
-  client_limit = 100
-}
-`,
-  );
-  const log = () => readFile(at("log"), "utf8").catch(() => "");
-  // In the foreground it stays a child of ours, and ends with one signal.
-  const child = spawn(dovecot, ["-F", "-c", at("dovecot.conf")], { stdio: ["ignore", "ignore", "inherit"] });
+
+const commonPassword = "inbox-password";
+
+/** Users are whole addresses in lower case, such as `ann@example.org`; others are refused with 550. */
+export async function privateDovecot(
+  users: readonly (string | PrivateDovecotUser)[],
+  options: PrivateDovecotOptions = {},
+): Promise<PrivateDovecot> {
+  const certificate = options.certificate ?? (await makeCertificate());
+  const data = await peerFolder("dovecot");
+  const begin = (ports: Partial<DovecotPorts>) =>
+    startEmbeddedDovecot({
+      dataDir: data.path,
+      users: users.map((user) => ({
+        password: commonPassword,
+        ...(typeof user === "string" ? { address: user } : user),
+      })),
+      certificate,
+      ports,
+      ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
+      settings: settingsFor(options),
+      stopWithParent: true,
+    });
+  let server: EmbeddedDovecot | undefined;
   try {
-    await Promise.all([listens(lmtpPort), listens(imapPort)]);
+    server = await begin({});
   } catch (error) {
-    child.kill();
-    throw new Error(`the private Dovecot did not start\n${await log()}`, { cause: error });
+    await data[Symbol.asyncDispose]();
+    throw error;
   }
+  const { ports, folder: home } = server;
+  const mail = await dovecotMail(server);
+
+  const stop = async () => {
+    const running = server;
+    server = undefined;
+    await running?.stop();
+  };
+  const start = async () => {
+    server ??= await begin(ports);
+  };
+  const maildir = (user: string, folder = "INBOX") =>
+    join(home, "mail", user, "Maildir", folder === "INBOX" ? "" : `.${folder.replaceAll("/", ".")}`);
+
   return {
+    ...mail,
     host: "127.0.0.1",
-    lmtpPort,
-    imapPort,
-    password,
-    log,
+    lmtpPort: ports.lmtp,
+    imapPort: ports.imap,
+    imapsPort: ports.imaps,
+    caPem: certificate.cert,
+    password: commonPassword,
+    stop,
+    start,
+    log: () => readFile(join(home, "log"), "utf8"),
+    async restart() {
+      await stop();
+      await start();
+    },
+    async deliver(user, content, { reversePath = "sender@example.org" } = {}) {
+      await deliverByLmtp({ port: ports.lmtp, reversePath, recipient: user, content });
+    },
     async inbox(user) {
       const messages: string[] = [];
       for (const part of ["new", "cur"]) {
-        const path = join(at("home"), user, "Maildir", part);
+        const path = join(maildir(user), part);
         const names = await readdir(path).catch(() => []);
         for (const name of names.sort()) messages.push(await readFile(join(path, name), "utf8"));
       }
       return messages;
     },
-    async [Symbol.asyncDispose]() {
-      if (child.exitCode === null && child.signalCode === null) {
-        child.kill();
-        await once(child, "exit");
+    async resetUidValidity(user, folder = "INBOX") {
+      const before = await mail.status(user, folder);
+      await stop();
+      const path = maildir(user, folder);
+      for (const name of await readdir(path)) {
+        if (/^dovecot(-uidlist|\.index)/.test(name)) await rm(join(path, name));
       }
-      await folder[Symbol.asyncDispose]();
+      await start();
+      const { uidValidity } = await mail.status(user, folder);
+      if (uidValidity === before.uidValidity) throw new Error(`UIDVALIDITY of ${folder} is still ${uidValidity}`);
+    },
+    async memory() {
+      return server ? memoryOf(server.pid) : { processes: 0, bytes: 0 };
+    },
+    async [Symbol.asyncDispose]() {
+      await stop();
+      await data[Symbol.asyncDispose]();
     },
   };
+}
+
+function settingsFor({
+  maxUserConnections,
+  idleNotifySeconds,
+  hibernateAfterSeconds,
+  settings,
+}: PrivateDovecotOptions) {
+  const lines = [settings ?? ""];
+  if (maxUserConnections !== undefined) lines.push(`mail_max_userip_connections = ${maxUserConnections}`);
+  if (idleNotifySeconds !== undefined) lines.push(`imap_idle_notify_interval = ${idleNotifySeconds}s`);
+  if (hibernateAfterSeconds !== undefined) lines.push(`imap_hibernate_timeout = ${hibernateAfterSeconds}s`);
+  return lines.join("\n");
+}
+
+/** Linux counts a page that n processes share as an nth for each (PSS), so that the sum is what they hold together. */
+async function memoryOf(master: number): Promise<{ processes: number; bytes: number }> {
+  const children = await readFile(`/proc/${master}/task/${master}/children`, "utf8");
+  const pids = [String(master), ...children.trim().split(" ").filter(Boolean)];
+  let bytes = 0;
+  for (const pid of pids) {
+    const rollup = await readFile(`/proc/${pid}/smaps_rollup`, "utf8").catch(() => "");
+    bytes += Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0) * 1_024;
+  }
+  return { processes: pids.length, bytes };
 }

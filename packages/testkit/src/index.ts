@@ -2,7 +2,13 @@
 
 export { type Certificate, makeCertificate } from "./certificate.ts";
 export { type PrivateDatabase, type PrivateDatabaseOptions, privateDatabase } from "./database.ts";
-export { type PrivateDovecot, privateDovecot } from "./dovecot.ts";
+export {
+  type PrivateDovecot,
+  type PrivateDovecotOptions,
+  type PrivateDovecotUser,
+  privateDovecot,
+} from "./dovecot.ts";
+export type { DovecotFolderStatus, DovecotMail, DovecotMessage } from "./dovecot-mail.ts";
 export {
   type HopFault,
   type HopFaults,
