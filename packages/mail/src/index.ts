@@ -1,6 +1,8 @@
 /** The mail domain, pure: nothing in here does I/O. */
 export * from "./address.ts";
+export * from "./answer-recipient.ts";
 export * from "./answer-settings.ts";
+export * from "./authentication-results.ts";
 export * from "./backoff.ts";
 export * from "./compose.ts";
 export * from "./decide.ts";
