@@ -24,10 +24,11 @@ export async function collectOrphans(
   let keys: string[] = [];
 
   async function removeOrphans() {
-    // A blob is named for its message, and a message has deliveries; they leave together.
+    // A blob is named for its message: one in the outbox has deliveries, which leave with it; or it came in.
     const orphans = await db.query<{ key: string }>(
       `select k.key from unnest($1::uuid[]) as k(key)
-       where not exists (select from mailfleet.deliveries d where d.message_uid = k.key)`,
+       where not exists (select from mailfleet.deliveries d where d.message_uid = k.key)
+         and not exists (select from mailfleet.inbound i where i.uid = k.key)`,
       [keys],
     );
     keys = [];

@@ -2,10 +2,13 @@
 
 export * from "./accept.ts";
 export * from "./acceptor.ts";
+export * from "./access-tokens.ts";
 export type { SendingAccount } from "./account-sending.ts";
 export * from "./account-settings.ts";
 export type { Account, AccountDeletion, AccountPut, Accounts, ResolvedAccount } from "./accounts.ts";
 export { accountLimits } from "./accounts.ts";
+export * from "./answer-journal.ts";
+export * from "./answering.ts";
 export * from "./api-keys.ts";
 export * from "./blob.ts";
 export { collectOrphans, type OrphanCollection } from "./blob-orphans.ts";
@@ -20,16 +23,24 @@ export type { Attempt, DeadLetter, Deliveries, DeliveryDetail, DeliveryFilter } 
 export * from "./delivery-record.ts";
 export type { Delivery } from "./delivery-row.ts";
 export { openSendable, type Sendable, sendableLimits } from "./due.ts";
+export * from "./following.ts";
+export * from "./inbound.ts";
 export * from "./lanes.ts";
 export type { MailFilter } from "./list-filter.ts";
+export * from "./mailbox-actions.ts";
+export type { MailboxSecretChanges, MailboxSecretsPresent } from "./mailbox-secrets.ts";
+export * from "./mailboxes.ts";
 export * from "./maintenance.ts";
 export type { Message, MessageDetail, MessageFilter, Messages } from "./messages.ts";
 export * from "./migrate.ts";
+export * from "./model-budget.ts";
 export { BadCursorError, type Page, type PageRequest, pageLimits } from "./page.ts";
+export * from "./questions.ts";
 export type { ReleaseAction, Released } from "./release.ts";
 export type { Resent } from "./resend.ts";
 export * from "./rounds.ts";
 export { openSecretKeys, SealError, type SecretKeys } from "./seal.ts";
+export * from "./shards.ts";
 export type { AccountStats, Stats } from "./stats.ts";
 export * from "./store.ts";
 export * from "./submission.ts";

@@ -33,6 +33,23 @@ export async function purgeHistory(sql: Sql, tenantId: string): Promise<void> {
     );
     return gone[0]?.n ?? 0;
   });
+  await inPortions(messagesPerPortion, async () => {
+    const [row] = await sql.query<{ n: number }>(
+      `with old as materialized (
+         select uid from mailfleet.inbound where tenant_id = $1 order by uid limit $2
+       ), t as (delete from mailfleet.answering where inbound_uid in (select uid from old)
+       ), c as (delete from mailfleet.inbound_contents where inbound_uid in (select uid from old)
+       ), s as (delete from mailfleet.answer_steps where inbound_uid in (select uid from old)
+       ), a as (delete from mailfleet.answers where inbound_uid in (select uid from old)
+       ), i as (delete from mailfleet.inbound where uid in (select uid from old) returning 1)
+       select count(*) as n from i`,
+      [tenantId, messagesPerPortion],
+    );
+    return row?.n ?? 0;
+  });
+  for (const table of ["fingerprints", "model_usage", "answering_stops", "questions"]) {
+    await sql.query(`delete from mailfleet.${table} where tenant_id = $1`, [tenantId]);
+  }
   await sql.query("delete from mailfleet.dead_letters where tenant_id = $1", [tenantId]);
   await sql.query("delete from mailfleet.tallies where tenant_id = $1", [tenantId]);
 }

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Tx } from "./database.ts";
+import { fillInbound } from "./testing/inbound-rig.ts";
 import { openRig, type Rig } from "./testing/rig.ts";
 
 let rig: Rig;
 
 /** What nobody's rows are in. Every other table must have rows of ours, or this test has not looked at it. */
-const withoutTenants = ["workers", "chores"];
+const withoutTenants = ["workers", "chores", "shards", "login_paces"];
 
 beforeAll(async () => {
   rig = await openRig();
@@ -29,6 +30,7 @@ async function fill(tenant: string): Promise<void> {
   await rig.record(later as string, { ...failed, next: { kind: "retry", delayMs: 3_600_000 } });
   await rig.submit(tenant, { id: `${tenant}-ready` });
   await store.db.query("select mailfleet.lease_lane($1, $2)", [rig.workerId, uid]);
+  await fillInbound(rig, tenant);
 }
 
 async function tables(): Promise<string[]> {

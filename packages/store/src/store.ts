@@ -1,14 +1,23 @@
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { resealSecrets } from "./account-secrets.ts";
+import { type AccessTokens, openAccessTokens } from "./access-tokens.ts";
 import { type Accounts, openAccounts } from "./accounts.ts";
+import { type Answering, openAnswering } from "./answering.ts";
 import { type ApiKeys, openApiKeys } from "./api-keys.ts";
 import { type BlobStore, openBlobStore } from "./blob.ts";
 import { type CommandLog, openCommandLog } from "./command-log.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { type Deliveries, openDeliveries } from "./deliveries.ts";
+import { type Following, openFollowing } from "./following.ts";
+import { type Inbound, openInbound } from "./inbound.ts";
+import { type MailboxActions, openMailboxActions } from "./mailbox-actions.ts";
+import { type Mailboxes, openMailboxes } from "./mailboxes.ts";
 import { type Messages, openMessages } from "./messages.ts";
+import { type ModelBudget, openModelBudget } from "./model-budget.ts";
+import { openQuestions, type Questions } from "./questions.ts";
+import { resealSecrets } from "./reseal.ts";
 import { openSecretKeys } from "./seal.ts";
+import { openShards, type Shards } from "./shards.ts";
 import { openStats, type Stats } from "./stats.ts";
 import { openSuppressions, type Suppressions } from "./suppressions.ts";
 import { openTenants, type Tenants } from "./tenants.ts";
@@ -36,12 +45,21 @@ export interface Store extends AsyncDisposable {
   readonly messages: Messages;
   readonly deliveries: Deliveries;
   readonly suppressions: Suppressions;
+  readonly mailboxes: Mailboxes;
+  readonly shards: Shards;
+  readonly following: Following;
+  readonly mailboxActions: MailboxActions;
+  readonly accessTokens: AccessTokens;
+  readonly inbound: Inbound;
+  readonly answering: Answering;
+  readonly modelBudget: ModelBudget;
+  readonly questions: Questions;
   readonly commandLog: CommandLog;
   /** What signs names that leave the house, such as reverse-paths; see `SecretKeys`. */
   readonly signers: readonly ((text: string) => Buffer)[];
   /** Of one tenant, or of all. */
   stats(tenantId?: string): Promise<Stats>;
-  /** Seals by the first secret key what others have sealed; returns how many accounts it was. */
+  /** Seals by the first secret key what others have sealed; returns how many accounts and mailboxes it was. */
   reseal(): Promise<number>;
 }
 
@@ -61,6 +79,15 @@ export function openStore({ databaseUrl, poolSize, secretKeys, blobUrl, dataDir,
     messages: openMessages(db, blobs),
     deliveries: openDeliveries(db),
     suppressions: openSuppressions(db),
+    mailboxes: openMailboxes(db, keys),
+    shards: openShards(db),
+    following: openFollowing(db),
+    mailboxActions: openMailboxActions(db),
+    accessTokens: openAccessTokens(db, keys),
+    inbound: openInbound(db, blobs),
+    answering: openAnswering(db, blobs),
+    modelBudget: openModelBudget(db),
+    questions: openQuestions(db),
     commandLog: openCommandLog(db),
     stats: openStats(db),
     reseal: () => resealSecrets(db, keys),

@@ -1,0 +1,274 @@
+import type { Database, Sql } from "./database.ts";
+import type { MailboxState } from "./mailboxes.ts";
+
+/** The right to write about a mailbox: the worker that owns its shard, under the fence that it got with it. */
+export interface Ownership {
+  readonly mailboxUid: number;
+  readonly workerId: number;
+  readonly fence: number;
+}
+
+/** Where following stands; what the new owner goes on from. */
+export interface Position {
+  readonly tenantId: string;
+  readonly state: MailboxState;
+  readonly reason: string | null;
+  readonly retryAt: Date | null;
+  readonly startAt: Date;
+  readonly uidValidity: number | null;
+  readonly watermark: number | null;
+  readonly modseq: string | null;
+  readonly completeAt: Date | null;
+  readonly reconciledAt: Date | null;
+  readonly backfill: { readonly since: Date; readonly until: Date } | null;
+  readonly resume: "answer" | "skip" | null;
+}
+
+/** What changes in a position; what is absent stays. */
+export interface PositionChange {
+  readonly state?: MailboxState;
+  /** Stored with the state, and cleared with it where they are absent. */
+  readonly reason?: string;
+  readonly detail?: string;
+  readonly following?: "idle" | "poll";
+  readonly capabilities?: readonly string[];
+  /** Null clears it. */
+  readonly retryAt?: Date | null;
+  readonly uidValidity?: number;
+  readonly watermark?: number;
+  readonly modseq?: string;
+  /** Nothing that arrived before now is missing. */
+  readonly isComplete?: boolean;
+  readonly isReconciled?: boolean;
+  /** The window that was asked for has been looked through. */
+  readonly backfillDone?: boolean;
+  readonly resumeDone?: boolean;
+}
+
+/** A message that was found in a mailbox. */
+export interface FoundMessage {
+  /** A new UUIDv7. Where the content lies in the blob store, it lies under this key. */
+  readonly uid: string;
+  /** 32 bytes. */
+  readonly fingerprint: Uint8Array;
+  readonly messageId?: string;
+  readonly headerFrom?: string;
+  readonly subject?: string;
+  readonly imapUid: number;
+  readonly flags: readonly string[];
+  /** INTERNALDATE. */
+  readonly arrivedAt: Date;
+  readonly sizeBytes: number;
+  /** Absent where it ended on arrival, or lies in the blob store. */
+  readonly content?: Uint8Array;
+  readonly isInBlobStore?: boolean;
+  /** It ends at once, as skipped. */
+  readonly skip?: { readonly reason: string; readonly detail?: string };
+  /** When it may be answered; now where it is absent. */
+  readonly dueAt?: Date;
+}
+
+export type RecordVerdict =
+  /** Recorded now. */
+  | { readonly kind: "new"; readonly uid: string }
+  /** Known: its place was noted. */
+  | { readonly kind: "known"; readonly uid: string };
+
+export interface Following {
+  /** Raises the mailbox's fence. Undefined: it is another's by now, or gone. */
+  begin(owner: Ownership): Promise<Position | undefined>;
+  /** False: the caller's fence is not the mailbox's any more, and nothing was written. So it is for all that follow. */
+  change(owner: Ownership, change: PositionChange): Promise<boolean>;
+  /**
+   * Records what was found, and with it how far the mailbox is known, in one transaction. Undefined where the fence is gone.
+   * Repeating it changes nothing.
+   */
+  record(
+    owner: Ownership,
+    place: { readonly folder: string; readonly uidValidity: number },
+    found: readonly FoundMessage[],
+    change?: PositionChange,
+  ): Promise<readonly RecordVerdict[] | undefined>;
+  /** Which of these are known to the mailbox. Hex of fingerprint to inbound uid. */
+  known(mailboxUid: number, fingerprints: readonly Uint8Array[]): Promise<ReadonlyMap<string, string>>;
+  /** Where the messages that wait lie, so that changes of their flags can be told. */
+  waiting(
+    mailboxUid: number,
+  ): Promise<readonly { readonly inboundUid: string; readonly imapUid: number; readonly uidValidity: number }[]>;
+  /** Tells the flags of messages by UID, as they are now. */
+  noteFlags(
+    owner: Ownership,
+    uidValidity: number,
+    flags: readonly { readonly imapUid: number; readonly flags: readonly string[] }[],
+  ): Promise<boolean>;
+  /** Messages that may be worked on now, over all tenants, and for how long the oldest has waited. */
+  backlog(): Promise<{ readonly count: number; readonly byTenant: ReadonlyMap<string, number> }>;
+  /** Takes the next place in a host's line of logins; how long to wait for it, ms. */
+  reserveLogin(host: string, intervalMs: number): Promise<number>;
+}
+
+export const followingLimits = { messagesPerRecord: 100, contentBytesPerRecord: 32 * 1024 * 1024 } as const;
+
+const position = `tenant_id as "tenantId", state, reason, retry_at as "retryAt", start_at as "startAt", uid_validity as "uidValidity",
+  watermark, modseq, complete_at as "completeAt", reconciled_at as "reconciledAt", resume,
+  case when backfill_since is not null then jsonb_build_object('since', backfill_since, 'until', backfill_until) end as backfill`;
+
+export function openFollowing(db: Database): Following {
+  return {
+    async begin({ mailboxUid, workerId, fence }) {
+      const [row] = await db.query<Position & { backfill: { since: string; until: string } | null }>(
+        `select ${position} from mailfleet.begin_following($1, $2, $3)`,
+        [mailboxUid, workerId, fence],
+      );
+      if (!row) return undefined;
+      const { backfill } = row;
+      return { ...row, backfill: backfill && { since: new Date(backfill.since), until: new Date(backfill.until) } };
+    },
+
+    change: async (owner, change) => (await writePosition(db, owner, change)) !== undefined,
+
+    record: (owner, place, found, change = {}) =>
+      db.transaction(async (tx) => {
+        // First of all, and under its row's lock: from here to the commit nobody else is the mailbox's owner.
+        const tenantId = await writePosition(tx, owner, change);
+        if (tenantId === undefined) return undefined;
+        return found.length === 0 ? [] : insert(tx, tenantId, owner.mailboxUid, place, found);
+      }),
+
+    async known(mailboxUid, fingerprints) {
+      const rows = await db.query<{ fingerprint: string; uid: string }>(
+        `select encode(f.fingerprint, 'hex') as fingerprint, f.inbound_uid as uid from mailfleet.fingerprints f
+         where f.mailbox_uid = $1 and f.fingerprint in (select decode(h, 'hex') from unnest($2::text[]) as h)`,
+        [mailboxUid, fingerprints.map(hex)],
+      );
+      return new Map(rows.map(({ fingerprint, uid }) => [fingerprint, uid]));
+    },
+
+    waiting: (mailboxUid) =>
+      db.query(
+        `select a.inbound_uid as "inboundUid", i.imap_uid as "imapUid", i.uid_validity as "uidValidity"
+         from mailfleet.answering a join mailfleet.inbound i on i.uid = a.inbound_uid where a.mailbox_uid = $1 order by 1 limit 1000`,
+        [mailboxUid],
+      ),
+
+    noteFlags: (owner, uidValidity, flags) =>
+      db.transaction(async (tx) => {
+        if ((await writePosition(tx, owner, {})) === undefined) return false;
+        await tx.query(
+          `update mailfleet.inbound i set flags = array(select jsonb_array_elements_text(f.flags))
+           from jsonb_to_recordset($3) as f(uid bigint, flags jsonb), mailfleet.answering a
+           where a.mailbox_uid = $1 and i.uid = a.inbound_uid and i.uid_validity = $2 and i.imap_uid = f.uid`,
+          [owner.mailboxUid, uidValidity, JSON.stringify(flags.map((one) => ({ uid: one.imapUid, flags: one.flags })))],
+        );
+        return true;
+      }),
+
+    async backlog() {
+      const rows = await db.query<{ tenant_id: string; n: number }>(
+        `select tenant_id, count(*) as n from mailfleet.answering
+         where state in ('ready', 'claimed') and due_at <= now() group by tenant_id`,
+      );
+      return {
+        count: rows.reduce((sum, { n }) => sum + n, 0),
+        byTenant: new Map(rows.map((row) => [row.tenant_id, row.n])),
+      };
+    },
+
+    async reserveLogin(host, intervalMs) {
+      const [row] = await db.query<{ ms: number }>("select mailfleet.reserve_login($1, $2) as ms", [host, intervalMs]);
+      return row?.ms ?? 0;
+    },
+  };
+}
+
+/** The tenant, or undefined where the fence is not the mailbox's any more. */
+async function writePosition(
+  sql: Sql,
+  { mailboxUid, fence }: Ownership,
+  change: PositionChange,
+): Promise<string | undefined> {
+  const [row] = await sql.query<{ tenant_id: string }>(
+    `update mailfleet.mailbox_positions p set
+       state_since = case when $3::text is distinct from p.state and $3::text is not null then now() else p.state_since end,
+       state = coalesce($3, p.state),
+       reason = case when $3::text is null then p.reason else $4 end,
+       detail = case when $3::text is null then p.detail else $5 end,
+       following = coalesce($6, p.following),
+       capabilities = coalesce($7::text[], p.capabilities),
+       retry_at = case when $8::boolean then $9::timestamptz else p.retry_at end,
+       uid_validity = coalesce($10, p.uid_validity),
+       watermark = coalesce($11, p.watermark),
+       modseq = coalesce($12, p.modseq),
+       complete_at = case when $13::boolean then now() else p.complete_at end,
+       reconciled_at = case when $14::boolean then now() else p.reconciled_at end,
+       backfill_since = case when $15::boolean then null else p.backfill_since end,
+       backfill_until = case when $15::boolean then null else p.backfill_until end,
+       resume = case when $16::boolean then null else p.resume end
+     where p.mailbox_uid = $1 and p.fence = $2 returning p.tenant_id`,
+    [
+      mailboxUid,
+      fence,
+      change.state ?? null,
+      change.reason ?? null,
+      change.detail ?? null,
+      change.following ?? null,
+      change.capabilities ?? null,
+      change.retryAt !== undefined,
+      change.retryAt ?? null,
+      change.uidValidity ?? null,
+      change.watermark ?? null,
+      change.modseq ?? null,
+      change.isComplete ?? false,
+      change.isReconciled ?? false,
+      change.backfillDone ?? false,
+      change.resumeDone ?? false,
+    ],
+  );
+  return row?.tenant_id;
+}
+
+async function insert(
+  sql: Sql,
+  tenantId: string,
+  mailboxUid: number,
+  { folder, uidValidity }: { readonly folder: string; readonly uidValidity: number },
+  found: readonly FoundMessage[],
+): Promise<readonly RecordVerdict[]> {
+  let contentAt = 0;
+  const rows = found.map((one, n) => {
+    const at = contentAt;
+    contentAt += one.content?.byteLength ?? 0;
+    return {
+      n,
+      uid: one.uid,
+      fingerprint: hex(one.fingerprint),
+      message_id: one.messageId,
+      header_from: one.headerFrom,
+      subject: one.subject,
+      imap_uid: one.imapUid,
+      flags: one.flags,
+      arrived_at: one.arrivedAt.toISOString(),
+      size_bytes: one.sizeBytes,
+      content_at: one.content ? at : undefined,
+      content_bytes: one.content?.byteLength,
+      in_blob_store: one.isInBlobStore ?? false,
+      skip: one.skip?.reason,
+      skip_detail: one.skip?.detail,
+      due_at: one.dueAt?.toISOString(),
+    };
+  });
+  const verdicts = await sql.query<{ n: number; uid: string; is_new: boolean }>(
+    "select n, uid, is_new from mailfleet.record_inbound($1, $2, $3, $4, $5, $6) order by n",
+    [
+      tenantId,
+      mailboxUid,
+      folder,
+      uidValidity,
+      JSON.stringify(rows),
+      Buffer.concat(found.flatMap(({ content }) => (content ? [content] : []))),
+    ],
+  );
+  return verdicts.map(({ uid, is_new }) => ({ kind: is_new ? "new" : "known", uid }));
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");

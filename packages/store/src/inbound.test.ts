@@ -1,0 +1,90 @@
+import { newId } from "@mailfleet/mail";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Ticket } from "./answering.ts";
+import { answerTo, follow, found, place } from "./testing/inbound-rig.ts";
+import { openRig, type Rig } from "./testing/rig.ts";
+import { joinAsWorker, type WorkerLease } from "./worker-lease.ts";
+
+let rig: Rig;
+let watcher: WorkerLease;
+beforeAll(async () => {
+  rig = await openRig();
+  watcher = await joinAsWorker(rig.store.db, { app: "imap-watch" });
+});
+afterAll(async () => {
+  await watcher[Symbol.asyncDispose]();
+  await rig[Symbol.asyncDispose]();
+});
+
+test("a message is recorded once, however often it is found and wherever it lies, and is answered once", async () => {
+  const owner = await follow(rig, watcher.id, "once");
+  const message = found();
+  const { following, answering, inbound } = rig.store;
+  expect(await following.record(owner, place, [message], { uidValidity: 7, watermark: 1 })).toEqual([
+    { kind: "new", uid: message.uid },
+  ]);
+  const again = { ...message, uid: newId(), imapUid: 9 };
+  expect(await following.record(owner, { ...place, uidValidity: 8 }, [again])).toEqual([
+    { kind: "known", uid: message.uid },
+  ]);
+  const [ticket] = (await answering.claim(rig.workerId, 10, 10)) as [Ticket];
+  expect(ticket).toMatchObject({ inboundUid: message.uid, tenantId: "once", fence: 1 });
+  expect(Buffer.from((await answering.load(ticket))?.content ?? []).toString()).toBe("hello");
+  expect(await answering.answer(ticket, answerTo(ticket))).toMatchObject({ kind: "answered" });
+  expect(await answering.answer(ticket, answerTo(ticket))).toEqual({ kind: "lost" });
+  const story = await inbound.get("once", message.uid);
+  expect(story).toMatchObject({ state: "answered", imapUid: 9, uidValidity: 8, mailbox: "help" });
+  expect(story?.answer?.messageUid).toBeTruthy();
+  expect(story?.actions).toMatchObject([{ kind: "flags", doneAt: null }]);
+  expect(await inbound.requeue("once", message.uid, "admin")).toMatchObject({ code: "was_answered" });
+});
+
+test("a watcher whose shard was taken over writes nothing any more", async () => {
+  const owner = await follow(rig, watcher.id, "fenced");
+  const later = await joinAsWorker(rig.store.db, { app: "imap-watch" });
+  await rig.store.shards.release(watcher.id, [owner.mailboxUid % 256]);
+  const shards = await rig.store.shards.share(later.id, 256);
+  const fence = shards.find(({ shard }) => shard === owner.mailboxUid % 256)?.fence ?? -1;
+  expect(fence).toBeGreaterThan(owner.fence);
+  expect(await rig.store.following.begin({ ...owner, workerId: later.id, fence })).toBeDefined();
+  expect(await rig.store.following.record(owner, place, [found()])).toBeUndefined();
+  expect(await rig.store.following.change(owner, { watermark: 5 })).toBe(false);
+  expect(await rig.store.following.begin(owner)).toBeUndefined();
+  await rig.store.shards.release(
+    later.id,
+    shards.map(({ shard }) => shard),
+  );
+  await later[Symbol.asyncDispose]();
+});
+
+test("what a worker with a lapsed lease had in hand is claimed anew, and the late one changes nothing", async () => {
+  const owner = await follow(rig, watcher.id, "lapsed");
+  await rig.store.following.record(owner, place, [found()]);
+  const dead = await joinAsWorker(rig.store.db, { app: "answer-worker" });
+  const [ticket] = (await rig.store.answering.claim(dead.id, 1, 10)) as [Ticket];
+  await dead[Symbol.asyncDispose]();
+  expect(await rig.store.answering.returnLapsed(100)).toBe(1);
+  const [again] = (await rig.store.answering.claim(rig.workerId, 1, 10)) as [Ticket];
+  expect(again).toMatchObject({ inboundUid: ticket.inboundUid, fence: ticket.fence + 1, crashes: 1 });
+  expect(await rig.store.answering.answer(ticket, answerTo(ticket))).toEqual({ kind: "lost" });
+  expect(await rig.store.answering.end(again, { state: "skipped", reason: "declined" })).toEqual({ kind: "ended" });
+});
+
+test("the limits of a correspondent and the kill switches hold in the transaction that answers", async () => {
+  const owner = await follow(rig, watcher.id, "limits");
+  const messages = [1, 2, 3].map((n) => found({ messageId: `<${n}@example.net>`, imapUid: n }));
+  await rig.store.following.record(owner, place, messages);
+  const tickets = await rig.store.answering.claim(rig.workerId, 3, 3);
+  await rig.store.inbound.stopAnswering("limits", "admin");
+  const [first, second, third] = tickets as [Ticket, Ticket, Ticket];
+  expect(await rig.store.answering.answer(first, answerTo(first))).toEqual({ kind: "stopped" });
+  await rig.store.inbound.startAnswering("limits");
+  expect(await rig.store.answering.answer(first, answerTo(first))).toMatchObject({ kind: "answered" });
+  expect(await rig.store.answering.answer(second, answerTo(second))).toMatchObject({ kind: "answered" });
+  expect(await rig.store.answering.answer(third, answerTo(third))).toEqual({
+    kind: "refused",
+    reason: "too_many_answers",
+  });
+  expect(await rig.store.answering.holds(third)).toBe(true);
+  await rig.store.answering.end(third, { state: "skipped", reason: "too_many_answers" });
+});

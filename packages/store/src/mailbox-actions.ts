@@ -1,0 +1,144 @@
+import type { Database, Sql } from "./database.ts";
+import type { Ownership } from "./following.ts";
+
+/** What is to be done in a mailbox. Everything may be done twice. */
+export type MailboxAction =
+  | { readonly kind: "flags"; readonly add: readonly string[] }
+  | { readonly kind: "move"; readonly to: string }
+  /** Unless a message with this Message-ID lies there. `\Sent` and `\Drafts` are the folders with that use (RFC 6154). */
+  | {
+      readonly kind: "append";
+      readonly folder: string;
+      readonly flags: readonly string[];
+      readonly messageId: string;
+      readonly bytes: Uint8Array;
+    }
+  /** Looks whether a person was faster: flags, and a reply in Sent; then the message is ready to be worked on. */
+  | { readonly kind: "look" };
+
+/** An action that is due, with the message that it is about and where that lies. */
+export interface DueAction {
+  readonly id: number;
+  readonly action: MailboxAction;
+  readonly tries: number;
+  readonly inbound?: {
+    readonly uid: string;
+    readonly messageId: string | null;
+    readonly folder: string;
+    readonly uidValidity: number;
+    readonly imapUid: number;
+  };
+}
+
+export type ActionOutcome =
+  | { readonly kind: "done" }
+  /** `flags` as they are now, and whether a reply lies in Sent. */
+  | {
+      readonly kind: "looked";
+      readonly flags: readonly string[];
+      readonly isReplied: boolean;
+      readonly isGone: boolean;
+    }
+  /** It cannot be done, now or ever: the message is gone, the folder refuses. */
+  | { readonly kind: "given_up"; readonly trouble: string }
+  | { readonly kind: "again"; readonly afterMs: number; readonly trouble: string };
+
+export interface MailboxActions {
+  /** In the order in which they were asked for. */
+  due(mailboxUid: number, limit: number): Promise<readonly DueAction[]>;
+  /** False where the fence is gone: another owner does it, or did. */
+  settle(owner: Ownership, id: number, outcome: ActionOutcome): Promise<boolean>;
+}
+
+interface ActionRow {
+  id: number;
+  kind: MailboxAction["kind"];
+  detail: Record<string, unknown>;
+  bytes: Buffer | null;
+  tries: number;
+  inbound_uid: string | null;
+  message_id: string | null;
+  folder: string | null;
+  uid_validity: number | null;
+  imap_uid: number | null;
+}
+
+export function openMailboxActions(db: Database): MailboxActions {
+  return {
+    async due(mailboxUid, limit) {
+      const rows = await db.query<ActionRow>(
+        `select x.id, x.kind, x.detail, x.bytes, x.tries, x.inbound_uid, i.message_id, i.folder, i.uid_validity, i.imap_uid
+         from mailfleet.mailbox_actions x left join mailfleet.inbound i on i.uid = x.inbound_uid
+         where x.mailbox_uid = $1 and x.done_at is null and x.due_at <= now() order by x.id limit $2`,
+        [mailboxUid, limit],
+      );
+      return rows.map((row) => ({
+        id: row.id,
+        tries: row.tries,
+        action: { kind: row.kind, ...row.detail, ...(row.bytes && { bytes: row.bytes }) } as MailboxAction,
+        ...(row.inbound_uid !== null && {
+          inbound: {
+            uid: row.inbound_uid,
+            messageId: row.message_id,
+            folder: row.folder ?? "",
+            uidValidity: row.uid_validity ?? 0,
+            imapUid: row.imap_uid ?? 0,
+          },
+        }),
+      }));
+    },
+
+    settle: (owner, id, outcome) =>
+      db.transaction(async (tx) => {
+        const owned = await tx.query(
+          "update mailfleet.mailbox_positions set fence = fence where mailbox_uid = $1 and fence = $2 returning 1",
+          [owner.mailboxUid, owner.fence],
+        );
+        if (owned.length === 0) return false;
+        const isOver = outcome.kind !== "again";
+        const [row] = await tx.query<{ inbound_uid: string | null; kind: string }>(
+          `update mailfleet.mailbox_actions set tries = tries + 1, trouble = $3, done_at = case when $4 then now() end,
+             given_up = $5, bytes = case when $4 then null else bytes end,
+             due_at = now() + make_interval(secs => $6::float8 / 1000)
+           where id = $1 and mailbox_uid = $2 and done_at is null returning inbound_uid, kind`,
+          [
+            id,
+            owner.mailboxUid,
+            "trouble" in outcome ? outcome.trouble : null,
+            isOver,
+            outcome.kind === "given_up",
+            outcome.kind === "again" ? outcome.afterMs : 0,
+          ],
+        );
+        if (row?.kind === "look" && isOver && row.inbound_uid !== null) await endLook(tx, row.inbound_uid, outcome);
+        return true;
+      }),
+  };
+}
+
+/** What was seen is written with the message, and it goes back to be worked on. */
+async function endLook(sql: Sql, inboundUid: string, outcome: ActionOutcome): Promise<void> {
+  const flags =
+    outcome.kind !== "looked" ? null : [...new Set([...outcome.flags, ...(outcome.isReplied ? ["\\Answered"] : [])])];
+  if (flags) await sql.query("update mailfleet.inbound set flags = $2 where uid = $1", [inboundUid, flags]);
+  await sql.query(
+    `update mailfleet.answering set state = 'ready', looked_at = now(), due_at = now() where inbound_uid = $1 and state = 'looking'`,
+    [inboundUid],
+  );
+}
+
+/** Asks for actions, in the caller's transaction. */
+export async function requestActions(
+  sql: Sql,
+  about: { readonly tenantId: string; readonly mailboxUid: number; readonly inboundUid?: string },
+  actions: readonly MailboxAction[],
+): Promise<void> {
+  for (const action of actions) {
+    const { kind, bytes, ...detail } = { bytes: undefined, ...action };
+    await sql.query(
+      `insert into mailfleet.mailbox_actions (tenant_id, mailbox_uid, inbound_uid, kind, detail, bytes)
+       select $1, $2, $3, $4, $5, $6 where exists (select from mailfleet.mailboxes m where m.uid = $2)`,
+      [about.tenantId, about.mailboxUid, about.inboundUid ?? null, kind, JSON.stringify(detail), bytes ?? null],
+    );
+  }
+}

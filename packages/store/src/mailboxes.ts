@@ -1,0 +1,271 @@
+import type { MailboxSecrets, MailboxSettings } from "@mailfleet/mail";
+import type { Database, Sql } from "./database.ts";
+import { freshCache } from "./fresh-cache.ts";
+import {
+  changeMailboxSecrets,
+  type MailboxSecretChanges,
+  type MailboxSecretsPresent,
+  mailboxSecretsPresent,
+  readMailboxSecrets,
+  sealMailboxSecrets,
+} from "./mailbox-secrets.ts";
+import { type Page, type PageRequest, pageOf, pageSize, readCursor } from "./page.ts";
+import type { SecretKeys } from "./seal.ts";
+
+/** What a mailbox's owner last said of it. */
+export type MailboxState =
+  | "new" // Nobody has followed it yet.
+  | "connecting"
+  | "following"
+  | "unreachable"
+  | "quarantined" // Its login was refused; it is tried seldom.
+  | "paused" // It waits for a person, who resumes it.
+  | "suspended"; // Its tenant is.
+
+/** A mailbox as it is shown: without its secrets, but with which of them are there, and where following stands. */
+export interface Mailbox {
+  readonly uid: number;
+  readonly tenantId: string;
+  readonly id: string;
+  readonly settings: MailboxSettings;
+  readonly secretsPresent: MailboxSecretsPresent;
+  readonly answeringStopped: boolean;
+  readonly revision: number;
+  readonly state: MailboxState;
+  /** A stable code, and the server's own words. */
+  readonly reason: string | null;
+  readonly detail: string | null;
+  readonly stateSince: Date;
+  /** How it is followed now; a server without IDLE is polled. */
+  readonly following: "idle" | "poll" | null;
+  readonly capabilities: readonly string[] | null;
+  readonly retryAt: Date | null;
+  /** What arrived before is not taken. */
+  readonly startAt: Date;
+  readonly uidValidity: number | null;
+  /** Every message up to this UID is recorded, or was not to be. */
+  readonly watermark: number | null;
+  /** The moment up to which nothing is missing. */
+  readonly completeAt: Date | null;
+  readonly reconciledAt: Date | null;
+  /** Messages that wait for an answer now. */
+  readonly waiting: number;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+/** A mailbox as a worker uses it, secrets open. Never logged. */
+export interface OpenedMailbox {
+  readonly uid: number;
+  readonly tenantId: string;
+  readonly id: string;
+  readonly revision: number;
+  readonly settings: MailboxSettings;
+  readonly secrets: MailboxSecrets;
+}
+
+export type MailboxPut =
+  | { readonly kind: "put"; readonly created: boolean; readonly mailbox: Mailbox }
+  | { readonly kind: "tenant_not_found" }
+  | { readonly kind: "refused"; readonly code: "too_many_mailboxes"; readonly detail: string };
+
+export interface Mailboxes {
+  /** Makes or replaces a mailbox. Its quarantine is lifted, so that a repaired one is tried at once. */
+  put(tenantId: string, id: string, settings: MailboxSettings, secrets?: MailboxSecretChanges): Promise<MailboxPut>;
+  get(tenantId: string, id: string): Promise<Mailbox | undefined>;
+  /** In the order of their ids. */
+  list(tenantId: string, page: PageRequest): Promise<Page<Mailbox>>;
+  /** What waits in it ends as `skipped: mailbox_deleted`; the mail itself stays where it is. */
+  delete(tenantId: string, id: string): Promise<boolean>;
+  /** The kill switch. What waits, waits on. False where there is no such mailbox. */
+  setAnswering(tenantId: string, id: string, stopped: boolean): Promise<boolean>;
+  /** Looks through a window of the past again, down to where it begins; messages that are known stay as they are. */
+  backfill(tenantId: string, id: string, window: { readonly since: Date; readonly until?: Date }): Promise<boolean>;
+  /** Goes on after a pause: what was found unknown is answered, or skipped. False where it does not wait for that. */
+  resume(tenantId: string, id: string, unknown: "answer" | "skip"): Promise<boolean>;
+  /** Keeps the refresh token that an issuer has given instead of the old one; nobody need log in anew for it. */
+  replaceRefreshToken(uid: number, revision: number, refreshToken: string): Promise<void>;
+  /** What a worker needs, secrets open; at most a second old. Throws SealError. */
+  open(uid: number, revision?: number): Promise<OpenedMailbox | undefined>;
+}
+
+export const mailboxLimits = { perTenant: 10_000, rememberedMs: 1_000, remembered: 10_000 } as const;
+
+interface MailboxRow extends Omit<Mailbox, "secretsPresent"> {
+  secrets: Buffer | null;
+  secretsKeyId: string | null;
+}
+
+const selectMailboxes = `select m.uid, m.tenant_id as "tenantId", m.id, m.settings, m.secrets, m.secrets_key_id as "secretsKeyId",
+    m.answering_stopped as "answeringStopped", m.revision, p.state, p.reason, p.detail, p.state_since as "stateSince", p.following,
+    p.capabilities, p.retry_at as "retryAt", p.start_at as "startAt", p.uid_validity as "uidValidity", p.watermark,
+    p.complete_at as "completeAt", p.reconciled_at as "reconciledAt", m.created_at as "createdAt", m.updated_at as "updatedAt",
+    (select count(*) from mailfleet.answering a where a.mailbox_uid = m.uid) as waiting
+  from mailfleet.mailboxes m join mailfleet.mailbox_positions p on p.mailbox_uid = m.uid`;
+
+export function openMailboxes(db: Database, keys: SecretKeys): Mailboxes {
+  const opened = freshCache<OpenedMailbox>({
+    maxAgeMs: mailboxLimits.rememberedMs,
+    maxEntries: mailboxLimits.remembered,
+  });
+  const shown = ({ secrets, secretsKeyId, ...row }: MailboxRow): Mailbox => ({
+    ...row,
+    secretsPresent: mailboxSecretsPresent(readMailboxSecrets(keys, row, secrets, secretsKeyId)),
+  });
+  const read = async (sql: Sql, tenantId: string, id: string) => {
+    const [row] = await sql.query<MailboxRow>(`${selectMailboxes} where m.tenant_id = $1 and m.id = $2`, [
+      tenantId,
+      id,
+    ]);
+    return row;
+  };
+  /** Updates one mailbox's row or its position, and says whether there was one. */
+  const change = async (tenantId: string, text: string, values: readonly unknown[]) =>
+    (await db.asTenant(tenantId, (tx) => tx.query(text, values))).length > 0;
+
+  return {
+    async put(tenantId, id, settings, changes = {}) {
+      const put = await db.asTenant(tenantId, async (tx): Promise<MailboxPut> => {
+        const tenant = await tx.query("select from mailfleet.tenants where id = $1 for no key update", [tenantId]);
+        if (tenant.length === 0) return { kind: "tenant_not_found" };
+        const before = await read(tx, tenantId, id);
+        if (!before) {
+          const [row] = await tx.query<{ n: number }>(
+            "select count(*) as n from mailfleet.mailboxes where tenant_id = $1",
+            [tenantId],
+          );
+          if ((row?.n ?? 0) >= mailboxLimits.perTenant) {
+            const detail = `a tenant has at most ${mailboxLimits.perTenant} mailboxes`;
+            return { kind: "refused", code: "too_many_mailboxes", detail };
+          }
+        }
+        const owner = { tenantId, id };
+        const stored = before ? readMailboxSecrets(keys, owner, before.secrets, before.secretsKeyId) : {};
+        const sealed = sealMailboxSecrets(keys, owner, changeMailboxSecrets(stored, changes, settings));
+        const [row] = await tx.query<{ uid: number }>(
+          `insert into mailfleet.mailboxes as m (tenant_id, id, settings, secrets, secrets_key_id) values ($1, $2, $3, $4, $5)
+           on conflict (tenant_id, id) do update set settings = excluded.settings, secrets = excluded.secrets,
+             secrets_key_id = excluded.secrets_key_id, revision = m.revision + 1, updated_at = now()
+           returning uid`,
+          [tenantId, id, JSON.stringify(settings), sealed?.bytes ?? null, sealed?.keyId ?? null],
+        );
+        await tx.query(
+          `insert into mailfleet.mailbox_positions as p (mailbox_uid, tenant_id, shard, start_at)
+           values ($1::bigint, $2, $1::bigint % 256, coalesce($3::timestamptz, now()))
+           on conflict (mailbox_uid) do update set retry_at = null, start_at = coalesce($3::timestamptz, p.start_at),
+             state = case when p.state in ('quarantined', 'unreachable') then 'new' else p.state end,
+             state_since = case when p.state in ('quarantined', 'unreachable') then now() else p.state_since end,
+             -- Another folder, or another server, has other UIDs.
+             uid_validity = case when $4::boolean then null else p.uid_validity end,
+             watermark = case when $4::boolean then null else p.watermark end`,
+          [
+            row?.uid,
+            tenantId,
+            settings.startAt ?? null,
+            before !== undefined && isElsewhere(before.settings, settings),
+          ],
+        );
+        return { kind: "put", created: !before, mailbox: shown((await read(tx, tenantId, id)) as MailboxRow) };
+      });
+      if (put.kind === "put") opened.forget(String(put.mailbox.uid));
+      return put;
+    },
+
+    async get(tenantId, id) {
+      const row = await db.asTenant(tenantId, (tx) => read(tx, tenantId, id));
+      return row && shown(row);
+    },
+
+    async list(tenantId, page) {
+      const rows = await db.asTenant(tenantId, (tx) =>
+        tx.query<MailboxRow>(
+          `${selectMailboxes} where m.tenant_id = $1 and ($2::text is null or m.id > $2) order by m.id limit $3`,
+          [tenantId, readCursor(page, "text") ?? null, pageSize(page) + 1],
+        ),
+      );
+      return pageOf(rows, pageSize(page), (row) => row.id, shown);
+    },
+
+    delete: (tenantId, id) =>
+      db.asTenant(tenantId, async (tx) => {
+        const [gone] = await tx.query<{ uid: number }>(
+          "delete from mailfleet.mailboxes where tenant_id = $1 and id = $2 returning uid",
+          [tenantId, id],
+        );
+        if (!gone) return false;
+        opened.forget(String(gone.uid));
+        await tx.query(
+          `with gone as (delete from mailfleet.answering where mailbox_uid = $1 returning inbound_uid)
+           update mailfleet.inbound i set state = 'skipped', reason = 'mailbox_deleted', ended_at = now()
+           from gone where i.uid = gone.inbound_uid and i.state = 'open'`,
+          [gone.uid],
+        );
+        return true;
+      }),
+
+    setAnswering: (tenantId, id, stopped) =>
+      change(
+        tenantId,
+        `update mailfleet.mailboxes set answering_stopped = $3 where tenant_id = $1 and id = $2 returning 1`,
+        [tenantId, id, stopped],
+      ),
+
+    backfill: (tenantId, id, { since, until }) =>
+      change(
+        tenantId,
+        `update mailfleet.mailbox_positions p set backfill_since = $3, backfill_until = coalesce($4, now())
+         from mailfleet.mailboxes m where m.uid = p.mailbox_uid and m.tenant_id = $1 and m.id = $2 returning 1`,
+        [tenantId, id, since, until ?? null],
+      ),
+
+    resume: (tenantId, id, unknown) =>
+      change(
+        tenantId,
+        `update mailfleet.mailbox_positions p set resume = $3
+         from mailfleet.mailboxes m where m.uid = p.mailbox_uid and m.tenant_id = $1 and m.id = $2 and p.state = 'paused'
+         returning 1`,
+        [tenantId, id, unknown],
+      ),
+
+    replaceRefreshToken: (uid, revision, refreshToken) =>
+      db.transaction(async (tx) => {
+        const [row] = await tx.query<{ tenantId: string; id: string; secrets: Buffer | null; keyId: string | null }>(
+          `select tenant_id as "tenantId", id, secrets, secrets_key_id as "keyId" from mailfleet.mailboxes
+           where uid = $1 and revision = $2 for no key update`,
+          [uid, revision],
+        );
+        if (!row) return; // It was replaced meanwhile, perhaps with other credentials.
+        const sealed = sealMailboxSecrets(keys, row, {
+          ...readMailboxSecrets(keys, row, row.secrets, row.keyId),
+          refreshToken,
+        });
+        await tx.query("update mailfleet.mailboxes set secrets = $2, secrets_key_id = $3 where uid = $1", [
+          uid,
+          sealed?.bytes ?? null,
+          sealed?.keyId ?? null,
+        ]);
+        opened.forget(String(uid));
+      }),
+
+    async open(uid, revision) {
+      const key = String(uid);
+      const load = async () => {
+        const [row] = await db.query<Omit<OpenedMailbox, "secrets"> & Pick<MailboxRow, "secrets" | "secretsKeyId">>(
+          `select uid, tenant_id as "tenantId", id, revision, settings, secrets, secrets_key_id as "secretsKeyId"
+           from mailfleet.mailboxes where uid = $1`,
+          [uid],
+        );
+        if (!row) return undefined;
+        const { secrets, secretsKeyId, ...rest } = row;
+        return { ...rest, secrets: readMailboxSecrets(keys, row, secrets, secretsKeyId) };
+      };
+      const found = await opened.get(key, load);
+      if (!found || revision === undefined || found.revision >= revision) return found;
+      opened.forget(key);
+      return opened.get(key, load);
+    },
+  };
+}
+
+const isElsewhere = (before: MailboxSettings, after: MailboxSettings): boolean =>
+  before.host !== after.host || before.auth.user !== after.auth.user || before.folder !== after.folder;

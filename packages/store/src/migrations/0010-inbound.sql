@@ -1,0 +1,434 @@
+-- The way in: mailboxes and who follows them, what came in, and what is to be done about it.
+
+create table mailfleet.mailboxes (
+  uid bigint generated always as identity unique,
+  tenant_id text not null references mailfleet.tenants on delete cascade,
+  id text not null check (id ~ '^[A-Za-z0-9._~-]{1,128}$'),
+  settings jsonb not null,
+  -- Credentials: one JSON object, AES-256-GCM, sealed by the key named beside it.
+  secrets bytea,
+  secrets_key_id text,
+  -- Grows with every change, so that whoever follows it knows that its connection is stale.
+  revision bigint not null default 1,
+  -- The kill switch: nothing is answered while it is set.
+  answering_stopped boolean not null default false,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  primary key (tenant_id, id)
+);
+
+-- Where following stands. Written by the owner of the shard alone, under its fence, save for what the tenant asks for.
+create table mailfleet.mailbox_positions (
+  mailbox_uid bigint primary key references mailfleet.mailboxes (uid) on delete cascade,
+  tenant_id text not null,
+  shard smallint not null check (shard between 0 and 255),
+  fence bigint not null default 0,
+  state text not null default 'new'
+    check (state in ('new', 'connecting', 'following', 'unreachable', 'quarantined', 'paused', 'suspended')),
+  -- A code, and the server's own words.
+  reason text,
+  detail text,
+  state_since timestamptz not null default now(),
+  -- How it is followed now: a server without IDLE is polled.
+  following text check (following in ('idle', 'poll')),
+  capabilities text[],
+  retry_at timestamptz,
+  -- What arrived before is not ours to answer.
+  start_at timestamptz not null,
+  uid_validity bigint,
+  -- Every message up to this UID is recorded, or was not to be.
+  watermark bigint,
+  modseq text,
+  complete_at timestamptz,
+  reconciled_at timestamptz,
+  -- What the tenant asked for: a window to look through again, and how to go on after a pause.
+  backfill_since timestamptz,
+  backfill_until timestamptz,
+  resume text check (resume in ('answer', 'skip'))
+) with (fillfactor = 50);
+create index mailbox_positions_shard on mailfleet.mailbox_positions (shard);
+
+create table mailfleet.shards (
+  shard smallint primary key,
+  worker bigint,
+  fence bigint not null default 0,
+  since timestamptz not null default now()
+) with (fillfactor = 50);
+insert into mailfleet.shards (shard) select generate_series(0, 255);
+
+-- What came in: one row per message, with its end. Ids are UUIDv7, so it is partitioned by time.
+create table mailfleet.inbound (
+  uid uuid primary key,
+  tenant_id text not null,
+  mailbox_uid bigint not null,
+  message_id text,
+  header_from text,
+  subject text,
+  -- Where it lies now; a move or a renumbering changes it.
+  folder text not null,
+  uid_validity bigint not null,
+  imap_uid bigint not null,
+  flags text[] not null default '{}',
+  arrived_at timestamptz not null,
+  received_at timestamptz not null default now(),
+  size_bytes bigint not null,
+  -- Absent for what ended on arrival; inline, unless `blob_key` names where it lies.
+  has_content boolean not null default false,
+  blob_key text,
+  state text not null default 'open' check (state in ('open', 'answered', 'skipped', 'rejected', 'failed')),
+  reason text,
+  detail text,
+  ended_at timestamptz,
+  -- How often it was begun anew by hand.
+  run smallint not null default 1,
+  tries integer not null default 0,
+  correspondent text,
+  -- What was made of it: {subject, text, html, to, from}; the latest.
+  draft jsonb,
+  transcript jsonb,
+  decided_by text,
+  decided_at timestamptz
+) partition by range (uid);
+create index inbound_tenant on mailfleet.inbound (tenant_id, uid);
+create index inbound_mailbox on mailfleet.inbound (mailbox_uid, uid);
+
+create table mailfleet.inbound_contents (
+  inbound_uid uuid primary key,
+  tenant_id text not null,
+  bytes bytea not null
+) partition by range (inbound_uid);
+alter table mailfleet.inbound_contents alter column bytes set storage external;
+
+create or replace function mailfleet.ensure_partitions(moment timestamptz) returns integer
+language plpgsql as $$
+declare
+  parent text;
+  month timestamptz;
+  child text;
+  made integer := 0;
+begin
+  foreach parent in array array['messages', 'contents', 'deliveries', 'attempts', 'inbound', 'inbound_contents'] loop
+    for i in 0..2 loop
+      month := date_trunc('month', moment at time zone 'utc') at time zone 'utc' + make_interval(months => i);
+      child := parent || '_' || to_char(month at time zone 'utc', 'YYYYMM');
+      if to_regclass('mailfleet.' || child) is null then
+        execute format('create table mailfleet.%I partition of mailfleet.%I for values from (%L) to (%L)', child, parent,
+          mailfleet.uuid_floor(month),
+          mailfleet.uuid_floor((date_trunc('month', month at time zone 'utc') + interval '1 month') at time zone 'utc'));
+        -- Room on each page for the one update that ends a delivery, so that it touches no index.
+        if parent in ('deliveries', 'inbound') then execute format('alter table mailfleet.%I set (fillfactor = 80)', child); end if;
+        made := made + 1;
+      end if;
+    end loop;
+  end loop;
+  return made;
+end $$;
+
+create table mailfleet.inbound_other partition of mailfleet.inbound default;
+create table mailfleet.inbound_contents_other partition of mailfleet.inbound_contents default;
+select mailfleet.ensure_partitions(now());
+
+-- What a mailbox has seen, beyond retention: the same message is never taken twice, wherever it is moved.
+create table mailfleet.fingerprints (
+  mailbox_uid bigint not null,
+  fingerprint bytea not null,
+  tenant_id text not null,
+  inbound_uid uuid not null,
+  primary key (mailbox_uid, fingerprint)
+);
+
+-- A message that waits for its end: a narrow table that shrinks.
+--   ready: may be worked on from due_at; claimed: in a worker's hands; looking: its watcher looks whether a person was faster;
+--   approval: waits for a person.
+create table mailfleet.answering (
+  inbound_uid uuid primary key,
+  tenant_id text not null,
+  mailbox_uid bigint not null,
+  state text not null default 'ready' check (state in ('ready', 'claimed', 'looking', 'approval')),
+  due_at timestamptz not null default now(),
+  worker bigint,
+  -- Grows with every claim, so that a worker that was given up changes nothing.
+  fence bigint not null default 0,
+  tries integer not null default 0,
+  crashes smallint not null default 0,
+  -- When somebody last looked whether it was answered or seen in the mailbox.
+  looked_at timestamptz not null default now(),
+  -- A person's word: {action: 'send', subject, text, html}.
+  approved jsonb,
+  since timestamptz not null default now()
+) with (fillfactor = 50);
+create index answering_due on mailfleet.answering (tenant_id, due_at) where state = 'ready';
+create index answering_worker on mailfleet.answering (worker) where state = 'claimed';
+create index answering_mailbox on mailfleet.answering (mailbox_uid);
+
+-- What is to be done in a mailbox: its owner carries it out, repeatably.
+create table mailfleet.mailbox_actions (
+  id bigint generated always as identity primary key,
+  tenant_id text not null,
+  mailbox_uid bigint not null references mailfleet.mailboxes (uid) on delete cascade,
+  inbound_uid uuid,
+  kind text not null check (kind in ('flags', 'move', 'append', 'look')),
+  -- flags: {add: []}; move: {to}; append: {folder, flags, messageId}.
+  detail jsonb not null default '{}',
+  -- What is appended.
+  bytes bytea,
+  due_at timestamptz not null default now(),
+  tries integer not null default 0,
+  -- Why it is not done yet, or why it was given up.
+  trouble text,
+  created_at timestamptz not null default now(),
+  done_at timestamptz,
+  given_up boolean not null default false
+);
+alter table mailfleet.mailbox_actions alter column bytes set storage external;
+create index mailbox_actions_open on mailfleet.mailbox_actions (mailbox_uid, id) where done_at is null;
+create index mailbox_actions_inbound on mailfleet.mailbox_actions (inbound_uid) where inbound_uid is not null;
+
+-- One row per message that was answered, or whose answer lies in Drafts: at most one, whoever tries.
+create table mailfleet.answers (
+  inbound_uid uuid primary key,
+  tenant_id text not null,
+  mailbox_uid bigint not null,
+  -- The comparison key of the address that it goes to.
+  correspondent text not null,
+  -- The Message-ID that it answers, and its own.
+  in_reply_to text,
+  message_id text not null,
+  -- The message in the outbox; absent for a draft.
+  message_uid uuid,
+  answerer text not null,
+  at timestamptz not null default now()
+);
+create index answers_correspondent on mailfleet.answers (mailbox_uid, correspondent, at);
+create index answers_at on mailfleet.answers (mailbox_uid, at);
+create index answers_message_id on mailfleet.answers (mailbox_uid, message_id);
+
+-- The journal: what a step of an answerer came to, so that a crash replays it and does not repeat it.
+create table mailfleet.answer_steps (
+  inbound_uid uuid not null,
+  run smallint not null,
+  step integer not null,
+  tenant_id text not null,
+  kind text not null,
+  name text not null,
+  -- SHA-256 of what was asked: a step that asks another thing is another step.
+  request_digest bytea not null,
+  idempotency_key text not null,
+  result jsonb,
+  started_at timestamptz not null default now(),
+  ended_at timestamptz,
+  primary key (inbound_uid, run, step)
+);
+
+-- Tokens and cost by mailbox and day (UTC).
+create table mailfleet.model_usage (
+  tenant_id text not null,
+  mailbox_uid bigint not null,
+  day date not null,
+  tokens bigint not null default 0,
+  cost numeric not null default 0,
+  primary key (tenant_id, mailbox_uid, day)
+);
+
+-- Kill switches: '' is the whole fleet's.
+create table mailfleet.answering_stops (
+  tenant_id text primary key,
+  since timestamptz not null default now(),
+  actor text not null
+);
+
+-- What one process asks another: `verify` of a watcher, `try` of an answer worker.
+create table mailfleet.questions (
+  id uuid primary key,
+  tenant_id text not null,
+  mailbox_uid bigint not null,
+  kind text not null check (kind in ('verify', 'try')),
+  bytes bytea,
+  asked_at timestamptz not null default now(),
+  worker bigint,
+  answer jsonb,
+  answered_at timestamptz
+);
+create index questions_open on mailfleet.questions (kind, asked_at) where worker is null;
+
+-- Access tokens, one per credential for the whole fleet.
+create table mailfleet.access_tokens (
+  mailbox_uid bigint primary key references mailfleet.mailboxes (uid) on delete cascade,
+  tenant_id text not null,
+  revision bigint not null,
+  token bytea,
+  token_key_id text,
+  expires_at timestamptz,
+  refreshing_worker bigint,
+  refreshing_until timestamptz
+);
+
+-- When the next login at a host may begin.
+create table mailfleet.login_paces (
+  host text primary key,
+  next_at timestamptz not null
+) with (fillfactor = 50);
+
+alter table mailfleet.answering set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
+
+do $$
+declare t text;
+begin
+  foreach t in array array['mailboxes', 'mailbox_positions', 'inbound', 'inbound_contents', 'fingerprints', 'answering', 'mailbox_actions',
+    'answers', 'answer_steps', 'model_usage', 'answering_stops', 'questions', 'access_tokens'] loop
+    execute format('alter table mailfleet.%I enable row level security', t);
+    execute format('create policy tenant on mailfleet.%I to mailfleet_api using (tenant_id = current_setting(''mailfleet.tenant'', true))', t);
+    execute format('create policy worker on mailfleet.%I to mailfleet_worker using (true) with check (true)', t);
+    execute format('grant select, insert, update, delete on mailfleet.%I to mailfleet_api, mailfleet_worker', t);
+  end loop;
+end $$;
+grant select, insert, update, delete on mailfleet.shards, mailfleet.login_paces to mailfleet_worker;
+grant usage on all sequences in schema mailfleet to mailfleet_api, mailfleet_worker;
+
+-- Which shards are a watcher's: those it has, those it should give up (it lets go of their mailboxes first), and those it takes now,
+-- up to its fair share among the watchers that live.
+create function mailfleet.share_shards(p_worker bigint, p_take integer)
+returns table (shard smallint, fence bigint, verdict text)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+  fair integer;
+  mine integer;
+begin
+  -- One watcher at a time, so that nobody counts what another is taking.
+  perform pg_advisory_xact_lock(7114005);
+  select ceil(256.0 / nullif(count(*), 0)) into fair from mailfleet.workers w
+  where w.app = 'imap-watch' and w.lapsed_at is null and w.lease_until > now();
+  if not exists (select from mailfleet.workers w where w.id = p_worker and w.lapsed_at is null and w.lease_until > now()) then return; end if;
+  return query
+    select s.shard, s.fence, case when row_number() over (order by s.shard) > fair then 'surplus' else 'kept' end
+    from mailfleet.shards s where s.worker = p_worker;
+  get diagnostics mine = row_count;
+  return query
+    update mailfleet.shards s set worker = p_worker, fence = s.fence + 1, since = now()
+    from (
+      select f.shard, f.worker as before from mailfleet.shards f
+      where f.worker is null or not exists (
+        select from mailfleet.workers w where w.id = f.worker and w.lapsed_at is null and w.lease_until > now())
+      order by f.shard limit greatest(least(fair - mine, p_take), 0)
+    ) as free
+    where s.shard = free.shard
+    returning s.shard, s.fence, case when free.before is null then 'taken' else 'taken_over' end;
+end $$;
+
+-- Begins to follow a mailbox: from here on whoever followed it under a lower fence changes nothing. No row: it is another's, or gone.
+create function mailfleet.begin_following(p_mailbox bigint, p_worker bigint, p_fence bigint) returns setof mailfleet.mailbox_positions
+language sql as $$
+  update mailfleet.mailbox_positions p set fence = p_fence
+  where p.mailbox_uid = p_mailbox and p.fence <= p_fence
+    and exists (select from mailfleet.shards s where s.shard = p.shard and s.worker = p_worker and s.fence = p_fence)
+  returning p.*
+$$;
+
+-- When the next login at a host may begin, in ms from now; the caller's place in the line is taken.
+create function mailfleet.reserve_login(p_host text, p_interval_ms integer) returns float8
+language sql as $$
+  insert into mailfleet.login_paces as l (host, next_at) values (p_host, now() + make_interval(secs => p_interval_ms / 1000.0))
+  on conflict (host) do update set next_at = greatest(l.next_at, now()) + make_interval(secs => p_interval_ms / 1000.0)
+  returning greatest(extract(epoch from (next_at - now())) * 1000 - p_interval_ms, 0)::float8
+$$;
+
+-- Claims messages to answer, fairly: tenants with the least in hand come first, and of each tenant the oldest.
+create function mailfleet.claim_answering(p_worker bigint, p_limit integer, p_per_tenant integer)
+returns setof mailfleet.answering
+language sql
+set enable_seqscan = off
+as $$
+  with recursive due (tenant_id) as (
+    (select a.tenant_id from mailfleet.answering a where a.state = 'ready' order by a.tenant_id limit 1)
+    union all
+    select (select a.tenant_id from mailfleet.answering a where a.state = 'ready' and a.tenant_id > d.tenant_id order by a.tenant_id limit 1)
+    from due d where d.tenant_id is not null
+  ), turns as materialized (
+    select d.tenant_id, work.in_hand, oldest.due_at
+    from due d
+    join mailfleet.tenants t on t.id = d.tenant_id and t.state = 'active'
+    cross join lateral (select count(*) as in_hand from mailfleet.answering a where a.tenant_id = d.tenant_id and a.state = 'claimed') as work
+    cross join lateral (
+      select a.due_at from mailfleet.answering a where a.tenant_id = d.tenant_id and a.state = 'ready' order by a.due_at limit 1) as oldest
+    where oldest.due_at <= now() and work.in_hand < p_per_tenant
+      and exists (select from mailfleet.workers w where w.id = p_worker and w.lapsed_at is null)
+      and not exists (select from mailfleet.answering_stops s where s.tenant_id in ('', d.tenant_id))
+    order by work.in_hand, oldest.due_at
+    limit 256
+  ), chosen as materialized (
+    select mine.inbound_uid from turns
+    cross join lateral (
+      select a.inbound_uid from mailfleet.answering a
+      join mailfleet.mailboxes m on m.uid = a.mailbox_uid and not m.answering_stopped
+      where a.tenant_id = turns.tenant_id and a.state = 'ready' and a.due_at <= now()
+      order by a.due_at limit greatest(1, least(p_limit, p_per_tenant - turns.in_hand::integer)) for update of a skip locked
+    ) as mine
+    limit p_limit
+  )
+  update mailfleet.answering a set state = 'claimed', worker = p_worker, fence = a.fence + 1, since = now()
+  where a.inbound_uid in (select c.inbound_uid from chosen c) and a.state = 'ready'
+  returning a.*
+$$;
+
+-- What lay in the hands of a worker whose lease has lapsed goes back; a message that took its worker down waits a while.
+create function mailfleet.return_lapsed_answering(p_limit integer) returns integer
+language sql as $$
+  with lapsed as (
+    select a.inbound_uid from mailfleet.answering a
+    where a.state = 'claimed' and not exists (
+      select from mailfleet.workers w where w.id = a.worker and w.lapsed_at is null and w.lease_until > now())
+    limit p_limit for update skip locked
+  ), back as (
+    update mailfleet.answering a set state = 'ready', worker = null, crashes = a.crashes + 1,
+      due_at = now() + make_interval(secs => case when a.crashes = 0 then 0 else 10 * a.crashes end)
+    from lapsed l where a.inbound_uid = l.inbound_uid returning 1
+  )
+  select count(*)::integer from back
+$$;
+
+-- Records what was found in a mailbox, in the transaction that has checked its owner's fence. What is known by its fingerprint
+-- only has its place noted; of two that are the same in one call, the first is new.
+create function mailfleet.record_inbound(p_tenant text, p_mailbox bigint, p_folder text, p_uid_validity bigint, p_messages jsonb, p_content bytea)
+returns table (n integer, uid uuid, is_new boolean)
+language sql
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+  with input as materialized (
+    select m.*, decode(m.fingerprint, 'hex') as print
+    from jsonb_to_recordset(p_messages) as m(n integer, uid uuid, fingerprint text, message_id text, header_from text, subject text,
+      imap_uid bigint, flags jsonb, arrived_at timestamptz, size_bytes bigint, content_at integer, content_bytes integer,
+      in_blob_store boolean, skip text, skip_detail text, due_at timestamptz)
+  ), seen as (
+    insert into mailfleet.fingerprints (mailbox_uid, fingerprint, tenant_id, inbound_uid)
+    select p_mailbox, i.print, p_tenant, i.uid from input i order by i.print, i.n
+    on conflict do nothing
+    returning inbound_uid
+  ), fresh as materialized (
+    select i.* from input i where i.uid in (select s.inbound_uid from seen s)
+  ), stored as (
+    insert into mailfleet.inbound (uid, tenant_id, mailbox_uid, message_id, header_from, subject, folder, uid_validity, imap_uid, flags,
+      arrived_at, size_bytes, has_content, blob_key, state, reason, detail, ended_at)
+    select f.uid, p_tenant, p_mailbox, f.message_id, f.header_from, f.subject, p_folder, p_uid_validity, f.imap_uid,
+      array(select jsonb_array_elements_text(f.flags)), f.arrived_at, f.size_bytes, f.content_at is not null or f.in_blob_store,
+      case when f.in_blob_store then f.uid::text end,
+      case when f.skip is not null then 'skipped' else 'open' end, f.skip, f.skip_detail, case when f.skip is not null then now() end
+    from fresh f
+  ), content as (
+    insert into mailfleet.inbound_contents (inbound_uid, tenant_id, bytes)
+    select f.uid, p_tenant, substring(p_content from f.content_at + 1 for f.content_bytes) from fresh f where f.content_at is not null
+  ), tickets as (
+    insert into mailfleet.answering (inbound_uid, tenant_id, mailbox_uid, due_at)
+    select f.uid, p_tenant, p_mailbox, coalesce(f.due_at, now()) from fresh f where f.skip is null
+  ), moved as (
+    update mailfleet.inbound i set folder = p_folder, uid_validity = p_uid_validity, imap_uid = k.imap_uid,
+      flags = array(select jsonb_array_elements_text(k.flags))
+    from (
+      select p.inbound_uid, g.imap_uid, g.flags from input g
+      join mailfleet.fingerprints p on p.mailbox_uid = p_mailbox and p.fingerprint = g.print
+    ) as k
+    where i.uid = k.inbound_uid
+  )
+  select i.n, coalesce(p.inbound_uid, i.uid), p.inbound_uid is null and i.uid in (select f.uid from fresh f)
+  from input i left join mailfleet.fingerprints p on p.mailbox_uid = p_mailbox and p.fingerprint = i.print
+$$;
