@@ -1,1 +1,11 @@
-export {};
+/** Follows a mailbox over IMAP (RFC 3501, 9051, 2177, 4315, 6154, 6851, 7162). The only door to imapflow. */
+export type { Abilities } from "./abilities.ts";
+export type { AppendedMessage, DeedOutcome } from "./deeds.ts";
+export { type FetchedMessage, MessageGoneError, type Place } from "./fetching.ts";
+export type { Folder, SpecialUse } from "./folder.ts";
+export { type ImapTimeLimits, imapTimeLimits, sizeLimits } from "./limits.ts";
+export type { Answer, Login, Refusal, ServerSettings } from "./line.ts";
+export type { Criteria, Filters } from "./listing.ts";
+export { type Opened, type OpenOptions, openMailbox, type Session } from "./session.ts";
+export { MailboxTroubleError, type Trouble, type TroubleKind } from "./trouble.ts";
+export type { Heard } from "./waiting.ts";
