@@ -1,5 +1,5 @@
 /** To whom an answer goes: to one person who can be taken to have written the message, and to nobody else. */
-import { authorOf, isOwnAddress, soleMailbox, withItsName } from "./author.ts";
+import { authorOf, ownAddressTest, soleMailbox, withItsName } from "./author.ts";
 import { areAligned } from "./domain-alignment.ts";
 import type { ParsedMessage, WrittenMailbox } from "./parsed-message.ts";
 import type { SkipReason } from "./skip-reasons.ts";
@@ -27,14 +27,15 @@ export function answerRecipient(
   const author = authorOf(message);
   if (author.kind === "absent") return nobody("The message has no From.");
   if (author.kind === "unclear") return nobody(author.detail);
-  if (isOwnAddress(author.address.address, ownAddresses)) return ourselves("From");
+  const isOurs = ownAddressTest(ownAddresses);
+  if (isOurs(author.address.address)) return ourselves("From");
 
   const replyTo = soleMailbox(message, "Reply-To");
   if (replyTo.kind === "unclear" && replyTo.isGroup) return nobody(replyTo.detail);
   if (replyTo.kind !== "one" || !areAligned(replyTo.address.domain, author.address.domain)) {
     return { ok: true, mailbox: withItsName(author.address, message.from) };
   }
-  if (isOwnAddress(replyTo.address.address, ownAddresses)) return ourselves("Reply-To");
+  if (isOurs(replyTo.address.address)) return ourselves("Reply-To");
   return { ok: true, mailbox: withItsName(replyTo.address, message.replyTo) };
 }
 

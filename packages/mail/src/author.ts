@@ -43,21 +43,19 @@ export function withItsName(address: Address, written: readonly WrittenMailbox[]
   return name ? { name, address: address.address } : { address: address.address };
 }
 
-/** What mailboxes written in any way have in common (`addressKey`); undefined for what is no address. */
-export function keyOf(address: string): string | undefined {
+/** What addresses written in any way have in common (`addressKey`); undefined for what is no address. */
+function keyOf(address: string): string | undefined {
   const parsed = parseAddress(address);
   return parsed.ok ? addressKey(parsed.address.address) : undefined;
 }
 
-/** Whether the address is among our own, a detail after a `+` (RFC 5233) not counted. */
-export function isOwnAddress(address: string, ownAddresses: readonly string[]): boolean {
-  const key = keyOf(address);
-  if (key === undefined) return false;
-  const plain = withoutDetail(key);
-  return ownAddresses.some((own) => {
-    const ownKey = keyOf(own);
-    return ownKey !== undefined && (ownKey === key || ownKey === plain || withoutDetail(ownKey) === plain);
-  });
+/** Tells whether an address is among our own, a detail after a `+` (RFC 5233) not counted. */
+export function ownAddressTest(ownAddresses: readonly string[]): (address: string) => boolean {
+  const keys = new Set(ownAddresses.flatMap((own) => keyOf(own) ?? []).map(withoutDetail));
+  return (address) => {
+    const key = keyOf(address);
+    return key !== undefined && keys.has(withoutDetail(key));
+  };
 }
 
 const fieldLength = 1_024;
