@@ -26,6 +26,9 @@ const services = ["anvil", "imap-login", "imap-urlauth-login", "ipc", "old-stats
 /**
  * Settings for Dovecot 2.3 with every process under one ordinary user: nothing in it needs root. Mail lies in a
  * Maildir per user; users are asked for by their whole address, and unknown ones refused.
+ *
+ * Each idle connection takes one of Linux's inotify instances, of which a user has 128 by default; those beyond it
+ * learn of new mail from a look at the folder every two seconds.
  */
 export function dovecotSettings(layout: DovecotLayout): string {
   const { folder, runFolder, user, group, ports, tls, maxConnections } = layout;
@@ -52,6 +55,7 @@ auth_mechanisms = plain login xoauth2 oauthbearer
 auth_failure_delay = 0
 ${tls ? `ssl = yes\nssl_cert = <${folder}/cert.pem\nssl_key = <${folder}/key.pem` : "ssl = no"}
 mail_max_userip_connections = ${maxConnections}
+mailbox_idle_check_interval = 2s
 namespace inbox {
   inbox = yes
   separator = /

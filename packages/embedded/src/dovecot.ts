@@ -1,11 +1,12 @@
 import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { access, chown, constants, lstat, mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { connect } from "node:net";
+import { chown, lstat, mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { clusterFolder, existingCluster } from "./cluster-folder.ts";
+import { greets } from "./dovecot-greeting.ts";
+import { dovecotProgram } from "./dovecot-program.ts";
 import { type DovecotPorts, dovecotSettings } from "./dovecot-settings.ts";
 import { EmbeddedError } from "./embedded-error.ts";
 import { type FolderLock, lockFolder, makeHome } from "./folder-lock.ts";
@@ -57,13 +58,12 @@ export interface EmbeddedDovecot extends AsyncDisposable {
 
 const startLimitMs = 15_000;
 const stopLimitMs = 10_000;
+const adoptLimitMs = 3_000;
 const portAttempts = 3;
 const pollMs = 20;
 /** A socket's path has at most 107 bytes, and Dovecot's longest name in its folder is 24. */
 const runFolderLimit = 80;
-/** An ordinary user's PATH leaves these out on Debian. */
-const serverFolders = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"];
-
+const portNames = ["imap", "imaps", "lmtp"] as const;
 /**
  * Starts a Dovecot for this data folder, or adopts the one that still runs there with the same settings. All of it
  * runs as one ordinary user: ourselves, or as root the machine's `mail`. It is made for Dovecot 2.3.
@@ -72,7 +72,7 @@ const serverFolders = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"];
  */
 export async function startEmbeddedDovecot(options: EmbeddedDovecotOptions): Promise<EmbeddedDovecot> {
   checkUsers(options.users);
-  const program = await findProgram(options.binary);
+  const program = await dovecotProgram(options.binary);
   const home = path.resolve(options.dataDir, "dovecot");
   await makeHome(home);
   const lock = await lockFolder(home);
@@ -153,36 +153,6 @@ function checkUsers(users: readonly DovecotUser[]): void {
   }
 }
 
-async function findProgram(binary: string | undefined): Promise<string> {
-  let program = binary ?? "dovecot";
-  for (const folder of binary === undefined ? serverFolders : []) {
-    const candidate = path.join(folder, "dovecot");
-    if (
-      await access(candidate, constants.X_OK).then(
-        () => true,
-        () => false,
-      )
-    ) {
-      program = candidate;
-      break;
-    }
-  }
-  let version: string;
-  try {
-    version = (await run(program, ["--version"])).stdout.trim();
-  } catch (cause) {
-    const advice = "on Debian: apt-get install dovecot-imapd dovecot-lmtpd";
-    throw new EmbeddedError("program_missing", `${program} was not found; ${advice}`, { cause });
-  }
-  // 2.4 reads another language of settings.
-  if (!version.startsWith("2.3.")) {
-    throw new EmbeddedError("program_missing", `${program} is Dovecot ${version}, and only 2.3 fits`);
-  }
-  return program;
-}
-
-const run = promisify(execFile);
-
 function runFolderOf(folder: string): string {
   const inside = path.join(folder, "run");
   if (Buffer.byteLength(inside) <= runFolderLimit) return inside;
@@ -231,9 +201,6 @@ async function adopt(place: Place, record: string, options: EmbeddedDovecotOptio
   return undefined;
 }
 
-const adoptLimitMs = 3_000;
-const portNames = ["imap", "imaps", "lmtp"] as const;
-
 async function startOnFreePorts(place: Place, record: string, options: EmbeddedDovecotOptions): Promise<Running> {
   for (let attempt = 1; ; attempt++) {
     const ports = await choosePorts(place.home, options.ports);
@@ -260,6 +227,8 @@ async function choosePorts(home: string, wanted: Partial<DovecotPorts> = {}): Pr
   }
   return chosen as unknown as DovecotPorts;
 }
+
+const run = promisify(execFile);
 
 async function settingsFor(place: Place, ports: DovecotPorts, options: EmbeddedDovecotOptions): Promise<string> {
   const { folder, runFolder, user } = place;
@@ -326,35 +295,6 @@ async function startError({ folder, program }: Place, ready: unknown): Promise<E
   const said = (await readFile(path.join(folder, "log"), "utf8").catch(() => "")).trim().slice(-2_000);
   const why = ready instanceof Error ? ready.message : `no greeting within ${startLimitMs} ms`;
   return new EmbeddedError("server_failed", `${program} did not start: ${why}${said ? `\n${said}` : ""}`);
-}
-
-/** True once IMAP and LMTP greet, which they do when those who check passwords are ready; false at the limit. */
-async function greets({ imap, lmtp }: DovecotPorts, withinMs: number): Promise<boolean> {
-  const deadline = performance.now() + withinMs;
-  for (;;) {
-    const [imapSays, lmtpSays] = await Promise.all([greeting(imap), greeting(lmtp)]);
-    if (imapSays.startsWith("* OK") && lmtpSays.startsWith("220")) return true;
-    if (performance.now() > deadline) return false;
-    await pause();
-  }
-}
-
-const greetingLimitMs = 2_000;
-
-/** The first bytes that a port says; "" where it says nothing. */
-function greeting(port: number): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: "127.0.0.1", timeout: greetingLimitMs });
-    const end = (said: string) => {
-      socket.destroy();
-      resolve(said);
-    };
-    socket.once("data", (data) => end(data.toString("latin1")));
-    socket
-      .once("timeout", () => end(""))
-      .once("error", () => end(""))
-      .once("close", () => end(""));
-  });
 }
 
 async function stopServer(server: Running): Promise<void> {

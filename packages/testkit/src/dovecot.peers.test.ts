@@ -1,116 +1,120 @@
 import assert from "node:assert/strict";
-import { ImapFlow } from "imapflow";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { type PrivateDovecot, privateDovecot } from "./dovecot.ts";
+import { openImapClient } from "./imap-client.ts";
 
 const ann = "ann@example.org";
 const bob = "bob@example.org";
+const bobsPassword = "bob's own";
 const letter = (id: string) => `From: x@example.net\nMessage-ID: <${id}>\nSubject: ${id}\n\nHello\n.dot\n`;
 
 let dovecot: PrivateDovecot;
 beforeAll(async () => {
-  dovecot = await privateDovecot([ann, { address: bob, password: "bob's own", accessToken: "token-1" }]);
+  dovecot = await privateDovecot([ann, { address: bob, password: bobsPassword, accessToken: "token-1" }]);
 });
 afterAll(async () => {
   await dovecot?.[Symbol.asyncDispose]();
 });
 
-async function login(
-  options: { tls?: boolean; auth?: object; port?: number } = {},
-): Promise<ImapFlow & AsyncDisposable> {
-  const client = new ImapFlow({
-    host: "localhost",
-    port: options.port ?? dovecot.imapPort,
-    secure: options.tls ?? false,
-    doSTARTTLS: !options.tls,
-    tls: { ca: dovecot.caPem },
-    auth: { user: ann, pass: dovecot.password },
-    logger: false,
-    ...(options.auth ? { auth: options.auth } : {}),
-  } as ConstructorParameters<typeof ImapFlow>[0]);
-  client.on("error", () => {});
-  await client.connect();
-  return Object.assign(client, {
-    [Symbol.asyncDispose]: async () => {
-      client.close();
-    },
-  });
+const loginLine = (user: string, password: string) => `LOGIN "${user}" "${password}"`;
+
+async function login(user = ann, password = dovecot.password) {
+  const client = await openImapClient({ port: dovecot.imapPort });
+  await client.done(loginLine(user, password));
+  return client;
 }
 
+const uidOf = async (id: string): Promise<number> =>
+  (await dovecot.messages(ann)).find(({ messageId }) => messageId === `<${id}>`)?.uid ?? 0;
+
 describe("a private Dovecot", () => {
-  test("is reached by STARTTLS and by TLS, with each user's own password, and its certificate is checked", async () => {
-    await using starttls = await login();
-    assert.equal(starttls.secureConnection, true);
-    await using tls = await login({ tls: true, port: dovecot.imapsPort, auth: { user: bob, pass: "bob's own" } });
-    assert.equal(tls.secureConnection, true);
-    await assert.rejects(login({ auth: { user: bob, pass: dovecot.password } }), { authenticationFailed: true });
+  test("is reached by STARTTLS and by TLS under a certificate that its authority vouches for", async () => {
+    await using starttls = await openImapClient({ port: dovecot.imapPort });
+    await starttls.startTls(dovecot.caPem);
+    await starttls.done(loginLine(ann, dovecot.password));
+    await using tls = await openImapClient({ port: dovecot.imapsPort, ca: dovecot.caPem });
+    await tls.done(loginLine(bob, bobsPassword));
   });
 
-  test("takes an access token from the user that has it alone", async () => {
-    await using client = await login({ auth: { user: bob, accessToken: "token-1" } });
-    assert.equal(client.usable, true);
-    await assert.rejects(login({ auth: { user: ann, accessToken: "token-1" } }), { authenticationFailed: true });
+  test("takes each user's own password, and none after failures that would slow others down", async () => {
+    await using client = await openImapClient({ port: dovecot.imapPort });
+    for (const wrong of [dovecot.password, "", "x"]) {
+      const { status, text } = await client.say(loginLine(bob, wrong));
+      assert.deepEqual([status, text.split("]")[0]], ["NO", "[AUTHENTICATIONFAILED"]);
+    }
+    await client.done(loginLine(bob, bobsPassword));
+  });
+
+  test("takes an access token for the user who has it, and for nobody else", async () => {
+    const present = (user: string, token: string) =>
+      `AUTHENTICATE XOAUTH2 ${Buffer.from(`user=${user}\x01auth=Bearer ${token}\x01\x01`).toString("base64")}`;
+    await using client = await openImapClient({ port: dovecot.imapPort });
+    await client.done(present(bob, "token-1"));
+    for (const [user, token] of [
+      [ann, "token-1"],
+      [bob, "token-0"],
+      [bob, bobsPassword],
+    ] as const) {
+      await using refused = await openImapClient({ port: dovecot.imapPort });
+      const { status, text } = await refused.say(present(user, token), "");
+      assert.deepEqual([status, text.split("]")[0]], ["NO", "[AUTHENTICATIONFAILED"]);
+    }
   });
 
   test("what is delivered is there when the delivery is done, whole", async () => {
     await dovecot.deliver(ann, letter("delivered@x"), { reversePath: "" });
-    const found = (await dovecot.messages(ann)).find(({ messageId }) => messageId === "<delivered@x>");
-    const content = await dovecot.content(ann, "INBOX", found?.uid ?? 0);
+    const content = await dovecot.content(ann, "INBOX", await uidOf("delivered@x"));
     assert.match(content, /^Return-Path: <>\n/);
     assert.match(content, /\n\nHello\n\.dot\n$/);
     await assert.rejects(dovecot.deliver("nobody@example.org", letter("refused@x")), /550/);
   });
 
-  test("an idling client sees new mail, and others' changes of flags and folders", async () => {
+  test("an idling client learns of new mail, and of what others do to flags and folders", async () => {
     await using client = await login();
-    await client.mailboxOpen("INBOX");
-    const seen = new Promise((resolve) => client.once("exists", resolve));
-    void client.idle();
+    await client.done("SELECT INBOX");
+    await client.idle();
     await dovecot.deliver(ann, letter("seen@x"));
-    await seen;
-    const uid = (await dovecot.messages(ann)).find(({ messageId }) => messageId === "<seen@x>")?.uid ?? 0;
+    await client.hears(/EXISTS/);
 
-    const flagged = new Promise<{ flags: Set<string> }>((resolve) => client.once("flags", resolve));
+    const uid = await uidOf("seen@x");
     await dovecot.setFlags(ann, "INBOX", uid, "add", ["\\Answered", "$Ours"]);
-    assert.deepEqual([...(await flagged).flags].filter((flag) => flag !== "\\Recent").sort(), ["$Ours", "\\Answered"]);
-
-    const gone = new Promise((resolve) => client.once("expunge", resolve));
+    await client.hears(/FETCH \(.*\\Answered.*\$Ours/);
     await dovecot.move(ann, "INBOX", "Elsewhere/Deep", uid);
-    await gone;
+    await client.hears(/EXPUNGE/);
     const [moved] = await dovecot.messages(ann, "Elsewhere/Deep");
     assert.deepEqual([moved?.messageId, moved?.flags], ["<seen@x>", ["\\Answered", "$Ours"]]);
     await dovecot.setFlags(ann, "Elsewhere/Deep", "1:*", "set", []);
     assert.deepEqual((await dovecot.messages(ann, "Elsewhere/Deep"))[0]?.flags, []);
   });
 
-  test("has the special-use folders, and a message can be put into one", async () => {
+  test("has the special-use folders, and takes a message into one", async () => {
     await using client = await login();
-    const uses = (await client.list()).flatMap(({ specialUse }) => (specialUse ? [specialUse] : [])).sort();
-    assert.deepEqual(uses, ["\\Archive", "\\Drafts", "\\Inbox", "\\Junk", "\\Sent", "\\Trash"]);
+    const folders = (await client.done('LIST (SPECIAL-USE) "" "*"')).join("\n");
+    for (const use of ["Sent", "Drafts", "Junk", "Trash", "Archive"])
+      assert.match(folders, new RegExp(`\\\\${use}\\b`));
     await dovecot.save(ann, "Sent", letter("sent@x"));
     assert.equal((await dovecot.messages(ann, "Sent"))[0]?.messageId, "<sent@x>");
   });
 
   test("a kicked user's connections end, and nobody else's", async () => {
     await using client = await login();
-    await using other = await login({ auth: { user: bob, pass: "bob's own" } });
+    await using other = await login(bob, bobsPassword);
+    await client.done("NOOP"); // Both are now past their login, and counted.
     assert.equal(await dovecot.connections(ann), 1);
-    const closed = new Promise((resolve) => client.once("close", resolve));
     await dovecot.kick(ann);
-    await closed;
-    await other.noop();
+    await client.closed;
+    await other.done("NOOP");
     await dovecot.kick(ann); // Nobody is there: not an error.
   });
 
-  test("it stops and starts on the same ports with its mail, and a reset renumbers that", async () => {
+  test("stops and starts on the same ports with its mail, and a reset renumbers that", async () => {
     await dovecot.deliver(bob, letter("one@x"));
     await dovecot.deliver(bob, letter("two@x"));
     await dovecot.expunge(bob, "INBOX", 1);
     await dovecot.setFlags(bob, "INBOX", 2, "add", ["\\Seen"]);
     await using client = await login();
-    const closed = new Promise((resolve) => client.once("close", resolve));
     await dovecot.stop();
-    await closed;
+    await client.closed;
     await assert.rejects(login(), { code: "ECONNREFUSED" });
     await dovecot.start();
     const before = await dovecot.status(bob);
@@ -126,18 +130,17 @@ describe("a private Dovecot", () => {
   });
 });
 
-test("a user's connections can be bounded, and the next login is refused", async () => {
-  await using strict = await privateDovecot([ann], { maxUserConnections: 1, idleNotifySeconds: 2 });
-  const auth = { user: ann, pass: strict.password };
-  const options = { host: "localhost", port: strict.imapPort, tls: { ca: strict.caPem }, logger: false, auth } as const;
-  const first = new ImapFlow(options);
-  const second = new ImapFlow(options);
-  try {
-    await first.connect();
-    await assert.rejects(second.connect());
-    assert.match(await strict.log(), /Maximum number of connections/);
-  } finally {
-    first.close();
-    second.close();
-  }
+test("a user's connections can be bounded, and idling ones be reminded early", async () => {
+  await using strict = await privateDovecot([ann], { maxUserConnections: 1, idleNotifySeconds: 1 });
+  await using first = await openImapClient({ port: strict.imapPort });
+  await first.done(loginLine(ann, strict.password));
+  await using second = await openImapClient({ port: strict.imapPort });
+  const { status, text } = await second.say(loginLine(ann, strict.password));
+  assert.deepEqual([status, text.split("]")[0]], ["NO", "[LIMIT"]);
+
+  await first.done("SELECT INBOX");
+  await first.idle();
+  await first.hears(/Still here/);
+  const { processes, bytes } = await strict.memory();
+  assert(processes > 5 && bytes > 1_000_000, `${processes} processes, ${bytes} bytes`);
 });

@@ -51,12 +51,10 @@ export interface PrivateDovecotOptions {
   readonly certificate?: Certificate;
   /** Connections at once, of all users; 100 where left out. */
   readonly maxConnections?: number;
-  /** Connections at once of one user from one address, beyond which a login is refused with [UNAVAILABLE]. */
+  /** Connections at once of one user from one address, beyond which a login is refused with [LIMIT]. */
   readonly maxUserConnections?: number;
   /** How often Dovecot says "Still here" in IDLE; two minutes where left out. */
   readonly idleNotifySeconds?: number;
-  /** Hands connections that idle so long to one process that holds them all: see `memory`. */
-  readonly hibernateAfterSeconds?: number;
   /** Further lines of Dovecot's own settings. */
   readonly settings?: string;
 }
@@ -152,16 +150,10 @@ export async function privateDovecot(
   };
 }
 
-function settingsFor({
-  maxUserConnections,
-  idleNotifySeconds,
-  hibernateAfterSeconds,
-  settings,
-}: PrivateDovecotOptions) {
+function settingsFor({ maxUserConnections, idleNotifySeconds, settings }: PrivateDovecotOptions): string {
   const lines = [settings ?? ""];
   if (maxUserConnections !== undefined) lines.push(`mail_max_userip_connections = ${maxUserConnections}`);
   if (idleNotifySeconds !== undefined) lines.push(`imap_idle_notify_interval = ${idleNotifySeconds}s`);
-  if (hibernateAfterSeconds !== undefined) lines.push(`imap_hibernate_timeout = ${hibernateAfterSeconds}s`);
   return lines.join("\n");
 }
 

@@ -19,6 +19,7 @@ export {
 } from "./hop-faults.ts";
 export { type Kept, type KeptCount, type KeptMessage, keep } from "./hop-kept.ts";
 export { type HopProcess, startHopProcess } from "./hop-process.ts";
+export { type ImapClient, type ImapClientOptions, type ImapReply, openImapClient } from "./imap-client.ts";
 export { type HopOptions, type MisbehavingHop, startMisbehavingHop } from "./misbehaving-hop.ts";
 export { type PostfixOptions, type PrivatePostfix, privatePostfix } from "./postfix.ts";
 export { type PrivateRedis, privateRedis } from "./redis.ts";
