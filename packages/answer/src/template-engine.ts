@@ -10,6 +10,8 @@ export type TemplateFlavour = "text" | "html";
 /** A template that was read. */
 export interface CompiledTemplate {
   render(variables: TemplateVariables): RenderedTemplate;
+  /** What else is wrong with it, by its variables and by trying it on a sample: for when it is stored. */
+  check(): readonly TemplateMistake[];
 }
 
 export type RenderedTemplate =
@@ -22,37 +24,63 @@ export interface TemplateMistake {
   readonly detail: string;
 }
 
-/** Reads a template and tries it on a sample; what is wrong is said all at once. */
+/** Reads a template. */
 export function compileTemplate(
   source: string,
   flavour: TemplateFlavour,
 ):
   | { readonly ok: true; readonly template: CompiledTemplate }
-  | { readonly ok: false; readonly mistakes: TemplateMistake[] } {
+  | { readonly ok: false; readonly mistake: TemplateMistake } {
   if (source.length > templateLimits.templateLength) {
-    return mistake("template_too_long", `At most ${templateLimits.templateLength} characters.`);
+    return { ok: false, mistake: mistake("template_too_long", `At most ${templateLimits.templateLength} characters.`) };
+  }
+  const markup = markupOf(source);
+  if (markup.length > templateLimits.markupLength || markup.split("[").length > templateLimits.brackets) {
+    const detail = `At most ${templateLimits.markupLength} characters and ${templateLimits.brackets} "[" in {{ }} and {% %}.`;
+    return { ok: false, mistake: mistake("template_too_long", detail) };
   }
   const engine = engines[flavour];
   let parsed: Template[];
-  let paths: readonly (readonly unknown[])[];
   try {
     parsed = engine.parse(source);
-    paths = engine.globalVariableSegmentsSync(parsed);
   } catch (error) {
-    return mistake("template_syntax", mistakeOf(error));
+    return { ok: false, mistake: mistake("template_syntax", mistakeOf(error)) };
   }
-  const unknown = paths.filter((path) => !isVariable(path)).map((path) => path.slice(0, 4).join(".").slice(0, 100));
-  if (unknown.length > 0) {
-    return {
-      ok: false,
-      mistakes: [...new Set(unknown)]
-        .slice(0, 10)
-        .map((path) => ({ code: "template_unknown_variable", detail: `There is no variable ${path}.` })),
-    };
+  const template: CompiledTemplate = {
+    render: (variables) => render(engine, parsed, variables),
+    check() {
+      const unknown = unknownVariables(engine, parsed);
+      if (unknown.length > 0) return unknown;
+      const tried = template.render(sampleVariables);
+      return tried.ok || tried.overdue ? [] : [mistake("template_fails", tried.detail)];
+    },
+  };
+  return { ok: true, template };
+}
+
+/** What is Liquid's in a template. To analyse it costs its length times the whole's, and the square of its nested brackets. */
+function markupOf(source: string): string {
+  const parts: string[] = [];
+  for (let at = source.indexOf("{"); at >= 0; at = source.indexOf("{", at)) {
+    const close = { "{": "}}", "%": "%}" }[source.charAt(at + 1)];
+    const end = close === undefined ? at + 1 : source.indexOf(close, at + 2);
+    if (end < 0) return [...parts, source.slice(at)].join("");
+    if (close !== undefined) parts.push(source.slice(at, end + 2));
+    at = close === undefined ? end : end + 2;
   }
-  const template = { render: (variables: TemplateVariables) => render(engine, parsed, variables) };
-  const tried = template.render(sampleVariables);
-  return tried.ok || tried.overdue ? { ok: true, template } : mistake("template_fails", tried.detail);
+  return parts.join("");
+}
+
+function unknownVariables(engine: Liquid, parsed: Template[]): readonly TemplateMistake[] {
+  try {
+    const paths = engine.globalVariableSegmentsSync(parsed).filter((path) => !isVariable(path));
+    const unknown = new Set(paths.map((path) => path.slice(0, 4).join(".").slice(0, 100)));
+    return [...unknown]
+      .slice(0, 10)
+      .map((path) => mistake("template_unknown_variable", `There is no variable ${path}.`));
+  } catch (error) {
+    return [mistake("template_syntax", mistakeOf(error))];
+  }
 }
 
 function render(engine: Liquid, parsed: Template[], variables: TemplateVariables): RenderedTemplate {
@@ -117,14 +145,13 @@ const entities: Readonly<Record<string, string>> = {
 
 const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
 
-// Liquid's own words tell the line and the column. Those of others (a stack that overflows) mean nothing to a tenant.
+// Liquid's own words tell the line and the column; the engine's own, of a stack that overflows, mean nothing to a tenant.
 const mistakeOf = (error: unknown): string =>
-  LiquidError.is(error) ? String((error as Error).message).slice(0, 300) : "The template is too deep or too large.";
+  LiquidError.is(error) && !(error instanceof LiquidError && error.originalError instanceof RangeError)
+    ? String((error as LiquidError).message).slice(0, 300)
+    : "The template is too deep or too large.";
 
-const mistake = (code: TemplateMistake["code"], detail: string) => ({
-  ok: false as const,
-  mistakes: [{ code, detail }],
-});
+const mistake = (code: TemplateMistake["code"], detail: string): TemplateMistake => ({ code, detail });
 
 // Last, since making an engine takes what stands above.
 const engines = { text: makeEngine("text"), html: makeEngine("html") } as const;

@@ -26,7 +26,10 @@ export interface TemplateVariables {
 
 /** Of one template, in UTF-16 units, objects and milliseconds. */
 export const templateLimits = {
-  templateLength: 100_000,
+  templateLength: 65_536,
+  /** Of what stands within `{{ }}` and `{% %}`. */
+  markupLength: 8_192,
+  brackets: 200,
   variableLength: 50_000,
   listLength: 100,
   /** What one rendering may make, values put out included. */

@@ -20,14 +20,16 @@ describe("a template that could not answer is refused when it is stored", () => 
     ["{% include '/etc/passwd' %}", "template_syntax"],
     ["{% render 'x' %}", "template_syntax"],
     ["{% layout 'x' %}", "template_syntax"],
-    ["{% if ".repeat(10_000), "template_syntax"],
-    ["{% if true %}".repeat(7_000), "template_syntax"],
+    ["{% if ".repeat(1_000), "template_syntax"],
+    ["{% if true %}".repeat(600), "template_syntax"],
     ["{{ from.nmae }}", "template_unknown_variable"],
     ["{{ process.env }}", "template_unknown_variable"],
     ["{{ from.constructor }}", "template_unknown_variable"],
     ["{{ attachments[0].path }}", "template_unknown_variable"],
     ["{% for i in (1..99999999) %}{% endfor %}", "template_fails"],
     ["x".repeat(templateLimits.templateLength + 1), "template_too_long"],
+    ["{{text}}".repeat(templateLimits.markupLength / 8 + 1), "template_too_long"],
+    ["{{ ".repeat(20_000), "template_too_long"],
     ["", "template_missing"],
     [" \n", "template_missing"],
   ] as const) {
@@ -46,8 +48,33 @@ describe("a template that could not answer is refused when it is stored", () => 
   });
 
   test("and answers nothing where it was stored all the same", async () => {
-    expect(await answer({ text: "{{ from.nmae }}" })).toMatchObject({ permanent: true, code: "template_wrong" });
+    expect(await answer({ text: "{{ from.name" })).toMatchObject({ permanent: true, code: "template_wrong" });
   });
+});
+
+test("a template that is hard to check does not delay whoever stores another", () => {
+  const padding = " ".repeat(templateLimits.templateLength - templateLimits.markupLength);
+  for (const text of [
+    padding + "{{to}}".repeat(templateLimits.markupLength / 6),
+    `${padding}{{ ${"to[".repeat(2_000)}0${"]".repeat(2_000)} }}`,
+    `${padding}{{ ${"to[".repeat(198)}0${"]".repeat(198)} }}`,
+    `${padding}{% if to ${"or to ".repeat(1_300)} %}{% endif %}`,
+    `${padding}${"{% assign a = to | where: 'x' %}".repeat(250)}`,
+
+    `${padding}{{ subject${"|upcase".repeat(1_100)} }}`,
+    "{".repeat(templateLimits.templateLength),
+    `{ "json": "is not Liquid" }`.repeat(2_000),
+  ]) {
+    const startedAt = performance.now();
+    problems({ text });
+    expect(performance.now() - startedAt, text.trim().slice(0, 20)).toBeLessThan(2_000);
+  }
+});
+
+test("braces that are not Liquid are just text", async () => {
+  const html = `<style>${"p { margin: 0 }".repeat(1_000)}</style>Hello {{ from.name }}`;
+  expect(problems({ html })).toEqual([]);
+  expect(await answer({ html })).toHaveProperty("html", html.replace("{{ from.name }}", "Ann"));
 });
 
 test("every variable that is promised can be said", async () => {

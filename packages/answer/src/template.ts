@@ -16,7 +16,9 @@ const fields: readonly TemplateField[] = ["subject", "text", "html"];
 
 /** What is wrong with a template, for whoever stores it; nothing where it can answer. */
 export function checkTemplate(settings: TemplateSettings): readonly TemplateProblem[] {
-  return compile(settings).problems;
+  const { templates, problems } = compile(settings);
+  const checked = templates.flatMap(([field, template]) => template.check().map((mistake) => ({ field, ...mistake })));
+  return [...problems, ...checked].toSorted((a, b) => fields.indexOf(a.field) - fields.indexOf(b.field));
 }
 
 /**
@@ -68,7 +70,7 @@ function compile(settings: TemplateSettings) {
     if (source === undefined) continue;
     const compiled = compileTemplate(source, field === "html" ? "html" : "text");
     if (compiled.ok) templates.push([field, compiled.template]);
-    else problems.push(...compiled.mistakes.map((mistake) => ({ field, ...mistake })));
+    else problems.push({ field, ...compiled.mistake });
   }
   if (!settings.text?.trim() && !settings.html?.trim()) {
     problems.push({ field: "text", code: "template_missing", detail: "A template has a text, or HTML, or both." });
