@@ -1,4 +1,5 @@
 /** Intake: the HTTP API and SMTP submission, over one acceptor. A process of its own, or a part of one. */
+import { openParser } from "@mailfleet/parser";
 import { crashPoint, createHealth, type Health, listen, type Scope } from "@mailfleet/service";
 import { type Acceptor, openAcceptor, openSendable, refuseAboveLimits, type Store } from "@mailfleet/store";
 import type { Telemetry } from "@mailfleet/telemetry";
@@ -16,7 +17,10 @@ export interface IntakeDeps {
   readonly settings: IntakeSettings;
   readonly store: Store;
   /** Asks for turns. Absent: a sweep finds the mail a little later. */
-  readonly queues?: { wake(accountUid: string, options?: { readonly express?: boolean }): void };
+  readonly queues?: {
+    wake(accountUid: string, options?: { readonly express?: boolean }): void;
+    wakeAnswer(inboundUid: string): void;
+  };
   readonly telemetry: Telemetry;
 }
 
@@ -48,6 +52,8 @@ export async function startIntake({ settings, store, queues, telemetry }: Intake
     store,
     acceptor,
     wake: (accountUid, options) => wake(String(accountUid), options),
+    wakeAnswer: (inboundUid) => queues?.wakeAnswer(inboundUid),
+    parser: scope.own(openParser({ threads: 1 }), "parser"),
     sendable: openSendable(store.db),
     telemetry,
     health,

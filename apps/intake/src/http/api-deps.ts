@@ -1,3 +1,4 @@
+import type { Parser } from "@mailfleet/parser";
 import type { Health } from "@mailfleet/service";
 import type { Acceptor, Sendable, Store } from "@mailfleet/store";
 import type { Telemetry } from "@mailfleet/telemetry";
@@ -9,11 +10,24 @@ import type { TenantViews } from "./tenant-views.ts";
 export interface ApiDeps {
   readonly store: Pick<
     Store,
-    "tenants" | "apiKeys" | "accounts" | "messages" | "deliveries" | "suppressions" | "commandLog" | "stats"
+    | "tenants"
+    | "apiKeys"
+    | "accounts"
+    | "mailboxes"
+    | "inbound"
+    | "questions"
+    | "messages"
+    | "deliveries"
+    | "suppressions"
+    | "commandLog"
+    | "stats"
   >;
   readonly acceptor: Pick<Acceptor, "accept">;
   /** Asks for a turn of the account: fire and forget, whether Redis is there or not. */
   readonly wake: (accountUid: number, options: { readonly express: boolean }) => void;
+  /** Asks for work on what came in; likewise. */
+  readonly wakeAnswer: (inboundUid: string) => void;
+  readonly parser: Pick<Parser, "extractAttachment">;
   readonly sendable: Sendable;
   readonly telemetry: Pick<Telemetry, "accepted" | "cancelled" | "log">;
   readonly health: Health;

@@ -6,8 +6,11 @@ import { openAuthGuard } from "./auth.ts";
 import type { HttpLimits } from "./limits.ts";
 import { openProblemReader } from "./problem-of.ts";
 import { accountRoutes } from "./routes/accounts.ts";
+import { answeringRoutes } from "./routes/answering.ts";
 import { deliveryRoutes } from "./routes/deliveries.ts";
 import { documentRoutes } from "./routes/documents.ts";
+import { inboundRoutes } from "./routes/inbound.ts";
+import { mailboxRoutes } from "./routes/mailboxes.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { suppressionRoutes } from "./routes/suppressions.ts";
@@ -45,6 +48,9 @@ export async function buildApi(parts: ApiParts): Promise<Server> {
     messageRoutes,
     deliveryRoutes,
     accountRoutes,
+    mailboxRoutes,
+    inboundRoutes,
+    answeringRoutes,
     tenantRoutes,
     suppressionRoutes,
     operationRoutes,

@@ -13,6 +13,16 @@ export async function readJsonBody(
   share: Share,
   limits: Pick<HttpLimits, "bodyBytes" | "jsonDepth">,
 ): Promise<unknown> {
+  const bytes = await readBody(request, share, limits);
+  return bytes.length === 0 ? undefined : parseJson(bytes, limits.jsonDepth);
+}
+
+/** Reads a body as it is. Rejects with a ProblemError. */
+export function readBody(
+  request: IncomingMessage,
+  share: Share,
+  limits: Pick<HttpLimits, "bodyBytes">,
+): Promise<Buffer> {
   const encoding = request.headers["content-encoding"];
   if (encoding !== undefined && encoding !== "identity") {
     throw new ProblemError("unsupported_media_type", "Compressed bodies are not read.", { closes: true });
@@ -20,9 +30,7 @@ export async function readJsonBody(
   const declared = Number(request.headers["content-length"] ?? 0);
   if (declared > limits.bodyBytes) throw tooLarge(limits.bodyBytes);
   share.expect(declared);
-  const bytes = await collect(request, share, limits.bodyBytes);
-  if (bytes.length === 0) return undefined;
-  return parseJson(bytes, limits.jsonDepth);
+  return collect(request, share, limits.bodyBytes);
 }
 
 export function parseJson(bytes: Buffer, maxDepth: number): unknown {

@@ -25,6 +25,9 @@ export const problems = {
   message_not_found: { status: 404, title: "There is no such message" },
   delivery_not_found: { status: 404, title: "There is no such delivery" },
   suppression_not_found: { status: 404, title: "The address is not suppressed" },
+  mailbox_not_found: { status: 404, title: "There is no such mailbox" },
+  inbound_not_found: { status: 404, title: "There is no such inbound message" },
+  attachment_not_found: { status: 404, title: "The message has no such attachment" },
   pool_not_found: { status: 404, title: "There is no such pool" },
   request_timeout: { status: 408, title: "The request took too long to arrive" },
   id_conflict: { status: 409, title: "The id was used for another message" },
@@ -37,6 +40,12 @@ export const problems = {
   account_gone: { status: 409, title: "The account was deleted" },
   too_many_keys: { status: 409, title: "The tenant has as many keys as it may" },
   too_many_accounts: { status: 409, title: "The tenant has as many accounts as it may" },
+  too_many_mailboxes: { status: 409, title: "The tenant has as many mailboxes as it may" },
+  mailbox_not_paused: { status: 409, title: "The mailbox is not paused" },
+  inbound_not_ended: { status: 409, title: "The message has not ended" },
+  inbound_answered: { status: 409, title: "The message was answered" },
+  inbound_not_awaiting_approval: { status: 409, title: "The message does not wait for approval" },
+  inbound_unreadable: { status: 422, title: "The message cannot be read" },
   delivery_not_held: { status: 409, title: "The delivery is not held" },
   body_too_large: { status: 413, title: "The body is too large" },
   unsupported_media_type: { status: 415, title: "The body must be JSON, and not compressed" },
@@ -49,6 +58,7 @@ export const problems = {
   internal_error: { status: 500, title: "Something went wrong here" },
   overloaded: { status: 503, title: "Too much is under way" },
   busy: { status: 503, title: "The same thing is being changed elsewhere" },
+  no_worker: { status: 503, title: "No worker of this kind is running" },
   store_unavailable: { status: 503, title: "The database cannot be reached" },
 } as const satisfies Record<string, { status: number; title: string }>;
 
@@ -75,6 +85,7 @@ export const fieldCodes = {
   too_far_ahead: "The time is too far ahead.",
   not_after: "The time must be after another one.",
   bad_dkim_key: "The private key cannot sign.",
+  template_syntax: "The template is not Liquid.",
   secret_required: "The field needs a secret that is neither given nor stored.",
 } as const;
 

@@ -6,7 +6,7 @@ import type { Telemetry } from "@mailfleet/telemetry";
 import Fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import { serializerCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Access, AuthGuard, Principal } from "./auth.ts";
-import { readJsonBody } from "./json-body.ts";
+import { readBody, readJsonBody } from "./json-body.ts";
 import { type HttpLimits, openBudget, type Share } from "./limits.ts";
 import type { ProblemReader } from "./problem-of.ts";
 import { type ProblemDetails, ProblemError, problemDetails } from "./problems.ts";
@@ -74,6 +74,13 @@ export function buildServer({ guard, limits, telemetry, hasTenant, problemOf, tr
   app.addContentTypeParser("application/json", async (request: FastifyRequest, payload: IncomingMessage) => {
     if (!request.share) throw new ProblemError("malformed_request", "This route takes no body.", { closes: true });
     return readJsonBody(payload, request.share, limits);
+  });
+
+  // Only where a message is what is asked about; it is shown to the route as if it had come in JSON.
+  app.addContentTypeParser("message/rfc822", async (request: FastifyRequest, payload: IncomingMessage) => {
+    if (!request.share) throw new ProblemError("malformed_request", "This route takes no body.", { closes: true });
+    const bytes = await readBody(payload, request.share, limits);
+    return { content: bytes.toString("base64") };
   });
 
   app.addHook("onRequest", async (request, reply) => {

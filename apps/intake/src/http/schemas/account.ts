@@ -3,29 +3,21 @@ import { parseDomain } from "@mailfleet/mail";
 import type { Account, AccountSettings, RateLimits, SecretChanges } from "@mailfleet/store";
 import { z } from "zod";
 import { given } from "./paging.ts";
-import { address, domain, duration, issue, line, list, senderPattern, showDuration } from "./primitives.ts";
-
-const secret = (max: number) =>
-  z
-    .string()
-    .min(1)
-    .max(max)
-    .nullable()
-    .optional()
-    .describe("A secret: kept where it is absent, cleared by null, never shown.");
+import {
+  address,
+  domain,
+  duration,
+  hostName,
+  issue,
+  line,
+  list,
+  secret,
+  senderPattern,
+  showDuration,
+} from "./primitives.ts";
 
 const count = z.int().min(1).max(1_000_000_000);
 const rates = { perMinute: count.optional(), perHour: count.optional(), perDay: count.optional() };
-
-const hostName = z
-  .string()
-  .max(255, { abort: true })
-  .transform((text, context) => {
-    const parsed = parseDomain(/^[0-9.]+$|:/.test(text) ? `[${text.includes(":") ? "IPv6:" : ""}${text}]` : text);
-    if (!parsed.ok) return issue(context, "bad_format", "Not a host name or an IP address.");
-    return text.includes(":") ? text : parsed.ascii.replace(/^\[|\]$/g, "");
-  })
-  .describe("A host name or an IP address.");
 
 const asciiDomain = z
   .string()

@@ -92,6 +92,26 @@ export const senderPattern = z
   })
   .describe('An address, or "@example.org" for all addresses of a domain.');
 
+/** Kept where it is absent, cleared by null, never shown. */
+export const secret = (max: number) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .nullable()
+    .optional()
+    .describe("A secret: kept where it is absent, cleared by null, never shown.");
+
+export const hostName = z
+  .string()
+  .max(255, { abort: true })
+  .transform((text, context) => {
+    const parsed = parseDomain(/^[0-9.]+$|:/.test(text) ? `[${text.includes(":") ? "IPv6:" : ""}${text}]` : text);
+    if (!parsed.ok) return issue(context, "bad_format", "Not a host name or an IP address.");
+    return text.includes(":") ? text : parsed.ascii.replace(/^\[|\]$/g, "");
+  })
+  .describe("A host name or an IP address.");
+
 /** Part of the contract, and of a later version. */
 export const unsupported = (what: string) =>
   z

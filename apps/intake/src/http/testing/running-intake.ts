@@ -61,6 +61,7 @@ export async function runIntake<W extends Wire = Wire>(
   const woken: string[] = [];
   const queues: NonNullable<IntakeDeps["queues"]> = ownQueues ?? {
     wake: (uid: string, options?: { express?: boolean }) => void woken.push(options?.express ? `${uid}!` : uid),
+    wakeAnswer: (uid: string) => void woken.push(uid),
   };
   const intake = await startIntake({ settings: { ...testSettings, ...settings }, store, queues, telemetry }, scope);
 

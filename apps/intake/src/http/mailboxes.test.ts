@@ -1,0 +1,175 @@
+import { randomBytes } from "node:crypto";
+import { newId } from "@mailfleet/mail";
+import { joinAsWorker, type Ticket } from "@mailfleet/store";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type RunningIntake, runIntake } from "./testing/running-intake.ts";
+
+let api: RunningIntake;
+let key: string;
+let otherKey: string;
+beforeAll(async () => {
+  api = await runIntake();
+  key = (await api.makeTenant("acme")).key;
+  otherKey = (await api.makeTenant("other")).key;
+});
+afterAll(() => api[Symbol.asyncDispose]());
+
+const mailbox = {
+  host: "imap.example.org",
+  auth: { user: "help@example.org", pass: "secret" },
+  answer: { from: "Help <help@example.org>", template: { text: "Hello {{ from.name }}" } },
+};
+
+test("a mailbox is stored with its defaults, shows no secret, and keeps one that is left out", async () => {
+  const made = await api.ask("PUT", "/v1/mailboxes/help", { key, body: mailbox });
+  expect(made.status).toBe(201);
+  expect(made.body).toMatchObject({
+    id: "help",
+    port: 993,
+    security: "tls",
+    folder: "INBOX",
+    mode: "idle",
+    take: "unseen",
+    role: "answer",
+    maxAge: "3d",
+    acceptsFrom: "everyone",
+    secrets: { pass: true, webhookSecret: false },
+    state: "new",
+    completeUpTo: null,
+    answer: { mode: "send", inDoubt: "hold", template: { text: "Hello {{ from.name }}" } },
+  });
+  expect(JSON.stringify(made.body)).not.toContain('"secret"');
+  const again = await api.ask("PUT", "/v1/mailboxes/help", {
+    key,
+    body: { ...mailbox, auth: { user: "help@example.org" } },
+  });
+  expect([again.status, again.body.secrets.pass]).toEqual([200, true]);
+  expect((await api.ask("GET", "/v1/mailboxes/help", { key: otherKey })).body.code).toBe("mailbox_not_found");
+});
+
+const wrong: readonly (readonly [string, object, string])[] = [
+  ["no answer for the role", { answer: undefined }, "/answer"],
+  ["an answer for bounces", { role: "bounces" }, "/answer"],
+  ["two answerers", { answer: { ...mailbox.answer, webhook: { url: "https://a.example", secret: "x" } } }, "/answer"],
+  ["a From that is none", { answer: { ...mailbox.answer, from: "nobody" } }, "/answer/from"],
+  ["a poll interval too short", { pollInterval: "1s" }, "/pollInterval"],
+  [
+    "a template that is not Liquid",
+    { answer: { ...mailbox.answer, template: { text: "{% if %}" } } },
+    "/answer/template/text",
+  ],
+  [
+    "a webhook without its secret",
+    { answer: { from: "a@example.org", webhook: { url: "https://a.example" } } },
+    "/answer/webhook/secret",
+  ],
+  ["a sender list with half an address", { allowedSenders: ["nobody@"] }, "/allowedSenders/0"],
+  ["a field that does not exist", { answers: {} }, "/answers"],
+];
+for (const [name, changes, path] of wrong) {
+  test(`${name} is refused when it is stored, with the field's name`, async () => {
+    const refused = await api.ask("PUT", "/v1/mailboxes/wrong", { key, body: { ...mailbox, ...changes } });
+    expect(refused.status).toBe(400);
+    expect(refused.body.errors.map((error: { path: string }) => error.path)).toContain(path);
+    expect((await api.ask("GET", "/v1/mailboxes/wrong", { key })).status).toBe(404);
+  });
+}
+
+test("a message's story is told from arrival to its answer, and what was answered is not requeued", async () => {
+  const { store } = api;
+  const watcher = await joinAsWorker(store.db, { app: "imap-watch" });
+  await api.ask("PUT", "/v1/mailboxes/story", { key, body: mailbox });
+  const mailboxUid = (await store.mailboxes.get("acme", "story"))?.uid ?? 0;
+  const shards = await store.shards.share(watcher.id, 256);
+  const fence = shards.find(({ shard }) => shard === mailboxUid % 256)?.fence ?? 0;
+  const owner = { mailboxUid, workerId: watcher.id, fence };
+  await store.following.begin(owner);
+  const content = Buffer.from(
+    'From: ann@example.net\r\nSubject: Hi\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhello\r\n--b\r\nContent-Type: text/html; name=page.html\r\nContent-Disposition: attachment; filename="page.html"\r\n\r\n<script>1</script>\r\n--b--\r\n',
+  );
+  const uid = newId();
+  await store.following.record(owner, { folder: "INBOX", uidValidity: 1 }, [
+    {
+      uid,
+      fingerprint: randomBytes(32),
+      messageId: "<hi@example.net>",
+      headerFrom: "ann@example.net",
+      subject: "Hi",
+      imapUid: 4,
+      flags: [],
+      arrivedAt: new Date(),
+      sizeBytes: content.length,
+      content,
+    },
+  ]);
+  expect((await api.ask("GET", `/v1/inbound/${uid}`, { key })).body).toMatchObject({
+    id: uid,
+    mailbox: "story",
+    from: "ann@example.net",
+    state: "pending",
+    place: { folder: "INBOX", uidValidity: 1, uid: 4 },
+  });
+  const headers = { authorization: `Bearer ${key}` };
+  const raw = await fetch(`${api.intake.apiUrl}/v1/inbound/${uid}/content`, { headers });
+  expect(Buffer.from(await raw.arrayBuffer()).equals(content)).toBe(true);
+  const attachment = await fetch(`${api.intake.apiUrl}/v1/inbound/${uid}/attachments/0`, { headers });
+  expect([attachment.headers.get("content-type"), await attachment.text()]).toEqual([
+    "application/octet-stream",
+    "<script>1</script>",
+  ]);
+  expect((await api.ask("GET", `/v1/inbound/${uid}/attachments/7`, { key })).body.code).toBe("attachment_not_found");
+
+  const [ticket] = (await store.answering.claim(watcher.id, 1, 1)) as [Ticket];
+  await store.answering.askForApproval(ticket, {
+    draft: { from: "a", to: "ann@example.net", subject: "Re: Hi", text: "draft" },
+  });
+  expect((await api.ask("POST", `/v1/inbound/${uid}/approve`, { key: otherKey, body: {} })).status).toBe(404);
+  const approved = await api.ask("POST", `/v1/inbound/${uid}/approve`, { key, body: { text: "edited" } });
+  expect([approved.status, approved.body.state, approved.body.decidedBy === null]).toEqual([202, "pending", false]);
+  expect(api.woken).toContain(uid);
+  const [again] = (await store.answering.claim(watcher.id, 1, 1)) as [Ticket];
+  expect(again.approved).toMatchObject({ text: "edited" });
+  await store.answering.end(again, { state: "failed", reason: "no_account" });
+  expect((await api.ask("POST", `/v1/inbound/${uid}/reject`, { key, body: {} })).body.code).toBe(
+    "inbound_not_awaiting_approval",
+  );
+  expect((await api.ask("POST", `/v1/inbound/${uid}/requeue`, { key })).body).toMatchObject({
+    state: "pending",
+    run: 2,
+  });
+  expect((await api.ask("GET", "/v1/inbound?mailbox=story&state=pending", { key })).body.items).toHaveLength(1);
+  expect((await api.ask("DELETE", "/v1/mailboxes/story", { key })).status).toBe(204);
+  expect((await api.ask("GET", `/v1/inbound/${uid}`, { key })).body).toMatchObject({
+    state: "skipped",
+    reason: "mailbox_deleted",
+    mailbox: null,
+  });
+});
+
+test("a question is answered by a worker, and without one says which is missing", async () => {
+  const { store } = api;
+  const asked = api.ask("POST", "/v1/mailboxes/help/try", {
+    key,
+    raw: "Subject: Hi\r\n\r\nhello\r\n",
+    headers: { "content-type": "message/rfc822" },
+  });
+  await expect
+    .poll(async () => {
+      const [question] = await store.questions.take("try", 1, 1);
+      if (question)
+        await store.questions.answer(question.id, { decision: "skip", reason: "loop", size: question.bytes?.length });
+      return question !== undefined;
+    })
+    .toBe(true);
+  expect((await asked).body).toEqual({ decision: "skip", reason: "loop", size: 22 });
+});
+
+test("the kill switches of mailbox, tenant and fleet are set and lifted", async () => {
+  expect((await api.ask("POST", "/v1/mailboxes/help/stop-answering", { key })).body.answeringStopped).toBe(true);
+  expect((await api.ask("POST", "/v1/mailboxes/help/start-answering", { key })).body.answeringStopped).toBe(false);
+  expect((await api.ask("POST", "/v1/answering/stop", { key })).body).toEqual({ stopped: true });
+  expect((await api.ask("GET", "/v1/answering", { key: otherKey })).body).toEqual({ stopped: false });
+  expect((await api.ask("POST", "/v1/answering/stop")).body).toEqual({ stopped: true });
+  expect((await api.ask("POST", "/v1/answering/start", { key })).body).toEqual({ stopped: true });
+  expect((await api.ask("POST", "/v1/answering/start")).body).toEqual({ stopped: false });
+});

@@ -1,0 +1,97 @@
+/** What came in, as the API shows it. */
+import { inboundStates } from "@mailfleet/store";
+import { z } from "zod";
+import { paging } from "./paging.ts";
+import { address, id, instant, line } from "./primitives.ts";
+
+const state = z.enum(inboundStates);
+
+export const inboundMessage = z
+  .object({
+    id: z.string(),
+    mailbox: z.string().nullable(),
+    messageId: z.string().nullable(),
+    from: z.string().nullable(),
+    subject: z.string().nullable(),
+    place: z
+      .object({ folder: z.string(), uidValidity: z.number(), uid: z.number() })
+      .describe("Where it lay when it was last seen."),
+    flags: z.array(z.string()),
+    arrivedAt: z.date(),
+    receivedAt: z.date(),
+    sizeBytes: z.number(),
+    hasContent: z.boolean(),
+    state,
+    reason: z.string().nullable().describe("A stable code."),
+    detail: z.string().nullable(),
+    dueAt: z.date().nullable().describe("When it may be worked on next."),
+    endedAt: z.date().nullable(),
+    run: z.int(),
+    tries: z.int(),
+    correspondent: z.string().nullable(),
+  })
+  .meta({ id: "InboundMessage" });
+
+export const inboundDetail = inboundMessage
+  .extend({
+    draft: z.record(z.string(), z.unknown()).nullable(),
+    transcript: z.unknown(),
+    decidedBy: z.string().nullable(),
+    decidedAt: z.date().nullable(),
+    answer: z
+      .object({
+        messageId: z.string(),
+        message: z.string().nullable().describe("The answer's id among the messages; null where it lies in Drafts."),
+        state: z.string().nullable(),
+        answerer: z.string(),
+        at: z.date(),
+        deliveries: z.array(
+          z.object({ id: z.string(), recipient: z.string(), state: z.string(), lastReason: z.string().nullable() }),
+        ),
+      })
+      .nullable(),
+    steps: z.array(z.object({ kind: z.string(), name: z.string(), startedAt: z.date(), endedAt: z.date().nullable() })),
+    actions: z
+      .array(
+        z.object({
+          kind: z.string(),
+          detail: z.record(z.string(), z.unknown()),
+          createdAt: z.date(),
+          doneAt: z.date().nullable(),
+          givenUp: z.boolean(),
+          trouble: z.string().nullable(),
+        }),
+      )
+      .describe("What is done in the mailbox."),
+  })
+  .meta({ id: "InboundDetail" });
+
+export const inboundQuery = z.strictObject({
+  mailbox: id.optional(),
+  state: state.optional(),
+  reason: z
+    .string()
+    .regex(/^[a-z][a-z_]{0,63}$/, "A reason code.")
+    .optional(),
+  from: address.optional(),
+  after: instant.optional().describe("Recorded at or after (RFC 3339)."),
+  before: instant.optional().describe("Recorded before (RFC 3339)."),
+  ...paging,
+});
+
+export const approveInput = z
+  .strictObject({
+    subject: line(998).optional(),
+    text: z.string().max(1_048_576).optional(),
+    html: z.string().max(1_048_576).optional(),
+  })
+  .optional()
+  .default({})
+  .describe("What is sent instead of the draft; what is absent stays as drafted.");
+
+export const rejectInput = z
+  .strictObject({ note: line(1_000).optional() })
+  .optional()
+  .default({});
+
+export const attachmentParams = z.strictObject({ id, n: z.coerce.number().int().min(0).max(10_000) });
