@@ -26,7 +26,7 @@ export async function addBullBoard(
         new BullMQAdapter(queue, {
           readOnlyMode: !writable,
           description: descriptions[queue.name] ?? "",
-          externalJobUrl: ({ id }) => ({ displayText: "Account", href: `/accounts/${accountOfJob(String(id ?? ""))}` }),
+          ...(queue.name.startsWith("mailfleet-turns") && { externalJobUrl: accountPage }),
         }),
     ),
     serverAdapter,
@@ -58,11 +58,18 @@ export async function addBullBoard(
   });
 }
 
+const accountPage = ({ id }: { id?: string | number | null | undefined }) => ({
+  displayText: "Account",
+  href: `/accounts/${accountOfJob(String(id ?? ""))}`,
+});
+
 const descriptions: Readonly<Record<string, string>> = {
   "mailfleet-turns": "One job is one turn: the right to send a share of an account's due mail",
   "mailfleet-turns-express": "Turns that immediate mail has asked for",
+  "mailfleet-answers": "One job is the right to work on one inbound message",
   "mailfleet-turns-quarantine": "Jobs whose payload did not fit; nobody works on them",
   "mailfleet-turns-express-quarantine": "Jobs whose payload did not fit; nobody works on them",
+  "mailfleet-answers-quarantine": "Jobs whose payload did not fit; nobody works on them",
 };
 
 export const withoutOutsideLinks = (page: string): string =>

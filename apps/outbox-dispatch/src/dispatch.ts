@@ -1,4 +1,4 @@
-import type { QueueName, Queues } from "@mailfleet/queue";
+import type { Queues, TurnQueueName } from "@mailfleet/queue";
 import { every, type Scope, type Watchdog } from "@mailfleet/service";
 import { joinAsWorker, leaseLimitsOf, openRounds, type Store } from "@mailfleet/store";
 import type { Telemetry } from "@mailfleet/telemetry";
@@ -97,7 +97,7 @@ export async function startDispatch(
   });
   const { othersWait } = unasked;
   const runner = turnRunner({ deps, queues: { ...queues, othersWait }, settings, draining, underWay });
-  const work = (queue: QueueName, slots: number) =>
+  const work = (queue: TurnQueueName, slots: number) =>
     queues.work(queue, {
       slots,
       draining,

@@ -1,11 +1,11 @@
-import type { QueueName, Queues } from "@mailfleet/queue";
+import type { Queues, TurnQueueName } from "@mailfleet/queue";
 import type { SendingAccount } from "@mailfleet/store";
 import type { dispatchSettings } from "./config.ts";
 import type { Slots } from "./slots.ts";
 import { type TurnDeps, type TurnEnd, takeTurn } from "./turn.ts";
 
-export const turns: QueueName = "mailfleet-turns";
-export const express: QueueName = "mailfleet-turns-express";
+export const turns: TurnQueueName = "mailfleet-turns";
+export const express: TurnQueueName = "mailfleet-turns-express";
 
 /** Turns whose message is slow keep their lane without a slot; beyond this many they keep the slot too. */
 const maxDetached = 128;
@@ -32,7 +32,7 @@ export function turnRunner({ deps, queues, settings, draining, underWay }: Runne
   }, 500).unref();
   draining.addEventListener("abort", () => clearInterval(watcher), { once: true });
 
-  return async function run(queue: QueueName, accountUid: number, lane: number, slots: Slots): Promise<void> {
+  return async function run(queue: TurnQueueName, accountUid: number, lane: number, slots: Slots): Promise<void> {
     const account = await deps.outbox.account(accountUid);
     if (!account) return;
     const again = () => queues.wake(String(accountUid), { lane, express: queue === express });

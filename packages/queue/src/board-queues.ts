@@ -1,7 +1,7 @@
 import type { Queue } from "bullmq";
 import { quarantineName, queueNames } from "./catalogue.ts";
+import { openBullQueue } from "./errand-queue.ts";
 import { type ConnectionLog, openClient } from "./open-client.ts";
-import { openBullQueue } from "./turn-queue.ts";
 
 /** BullMQ's own view of every queue, for Bull Board. */
 export interface BoardQueues extends AsyncDisposable {

@@ -14,16 +14,24 @@ const accountUid = z.string().regex(/^[A-Za-z0-9-]{1,64}$/);
  */
 const turn = z.object({ accountUid, lane: z.int().min(0).max(1_000).default(0) });
 
+/** One answer: the right to work on one inbound message. Which one it is, SQL says; this one is due, or was. */
+const answer = z.object({ inbound: z.uuid() });
+
 /** Every queue of the fleet with what its jobs carry. Ids only: never content, addresses or secrets. */
 export const catalogue = {
   /** Turns of all accounts, first come, first served. */
   "mailfleet-turns": turn,
   /** Turns that `immediate` mail has asked for; they have slots of their own. */
   "mailfleet-turns-express": turn,
+  /** Inbound messages that wait for a worker. */
+  "mailfleet-answers": answer,
 } as const satisfies Readonly<Record<string, z.ZodType>>;
 
 export type QueueName = keyof typeof catalogue;
 export type Payload<Q extends QueueName> = z.output<(typeof catalogue)[Q]>;
+
+/** The queues whose jobs are turns. */
+export type TurnQueueName = "mailfleet-turns" | "mailfleet-turns-express";
 
 export const queueNames = Object.keys(catalogue) as readonly QueueName[];
 

@@ -1,8 +1,8 @@
 import { once } from "node:events";
-import { type QueueName, quarantineName, queueNames } from "./catalogue.ts";
+import { type QueueName, quarantineName, queueNames, type TurnQueueName } from "./catalogue.ts";
+import { addErrands, openBullQueue, watchWaiting } from "./errand-queue.ts";
 import { isConnected, openClient } from "./open-client.ts";
 import { parseRedisUrl } from "./redis-url.ts";
-import { addTurns, openBullQueue, watchWaiting } from "./turn-queue.ts";
 import { createWaker, type DropReason, type Waker } from "./waker.ts";
 import { type Work, type WorkEvents, work } from "./work.ts";
 
@@ -22,9 +22,9 @@ export interface Queues extends Waker, AsyncDisposable {
    */
   work<Q extends QueueName>(queue: Q, options: Work<Q>): Promise<void>;
   /** The accounts of the next turns that wait for a slot, at most 16 turns ahead; none when Redis is away. */
-  waitingAccounts(queue: QueueName): Promise<readonly string[]>;
+  waitingAccounts(queue: TurnQueueName): Promise<readonly string[]>;
   /** Whether turns of other accounts wait for a slot. Looks at Redis at most every 200 ms; false when it is away. */
-  othersWait(queue: QueueName, accountUid: string): Promise<boolean>;
+  othersWait(queue: TurnQueueName, accountUid: string): Promise<boolean>;
   /** Rejects when Redis is away. */
   counts(): Promise<QueueCounts>;
   /** Rejects when Redis does not answer within half a second. */
@@ -48,16 +48,19 @@ export async function openQueues(redisUrl: string, events: QueueEvents): Promise
 
   const open = (name: string) => openBullQueue(name, client);
   const queues = mapNames((name) => ({
-    turns: open(name),
+    errands: open(name),
     quarantine: open(quarantineName(name)),
-    waitingAccounts: watchWaiting(name, client),
   }));
+  const waitingAccounts: Readonly<Record<TurnQueueName, () => Promise<readonly string[]>>> = {
+    "mailfleet-turns": watchWaiting("mailfleet-turns", client),
+    "mailfleet-turns-express": watchWaiting("mailfleet-turns-express", client),
+  };
 
   const waker = createWaker({
     send: async (name, errands) => {
       // BullMQ would wait for the connection, however long it takes.
       if (!isConnected(client)) throw new Error("Redis is away");
-      await addTurns(queues[name].turns, errands);
+      await addErrands(queues[name].errands, errands);
     },
     onDropped: (count, reason) => events.wakesDropped({ count, reason }),
   });
@@ -65,12 +68,11 @@ export async function openQueues(redisUrl: string, events: QueueEvents): Promise
   return {
     ...waker,
     work: (name, options) => work(redisUrl, name, options as Work<typeof name>, queues[name].quarantine, events),
-    waitingAccounts: (name) => queues[name].waitingAccounts(),
-    othersWait: async (name, accountUid) =>
-      (await queues[name].waitingAccounts()).some((account) => account !== accountUid),
+    waitingAccounts: (name) => waitingAccounts[name](),
+    othersWait: async (name, accountUid) => (await waitingAccounts[name]()).some((account) => account !== accountUid),
     async counts() {
       if (!isConnected(client)) throw new Error("Redis is away");
-      const all = queueNames.flatMap((name) => [queues[name].turns, queues[name].quarantine]);
+      const all = queueNames.flatMap((name) => [queues[name].errands, queues[name].quarantine]);
       const counted = all.map(async (queue) => [queue.name, await queue.getJobCounts(...countedStates)] as const);
       return Object.fromEntries(await Promise.all(counted));
     },

@@ -349,3 +349,27 @@ test("the board sees every queue, and writes nothing by looking", async () => {
   await until(async () => (await board.queues[0]!.getJobCounts("waiting").catch(() => undefined)) !== undefined);
   expect(await redis.command("DBSIZE")).toBe(0);
 });
+
+describe("answers", () => {
+  const [one, other] = ["01890a5d-ac96-774b-bcce-b302099a8057", "01890a5d-ac96-774b-bcce-b302099a8058"];
+
+  test("reach a worker, each message's once, and are not lost when told of while one is worked on", async () => {
+    await setUp();
+    const first = Promise.withResolvers<void>();
+    const done: string[] = [];
+    const handle = async ({ inbound }: { inbound: string }) => {
+      done.push(inbound);
+      if (done.length === 1) await first.promise;
+    };
+    for (const uid of [one, one, other, one]) queues.wakeAnswer(uid);
+    await queues.flushed();
+    working.push(queues.work("mailfleet-answers", { slots: 2, draining: draining.signal, closeMs: 5_000, handle }));
+    await until(() => done.length === 2);
+    expect(done).toEqual([one, other]);
+    queues.wakeAnswer(one);
+    await queues.flushed();
+    first.resolve();
+    await until(() => done.length === 3);
+    expect(done[2]).toBe(one);
+  });
+});

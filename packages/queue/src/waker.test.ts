@@ -12,7 +12,10 @@ const setUp = (options: Partial<WakerOptions> = {}) => {
   });
   return { ...waker, sent, dropped };
 };
-const named = ({ accountUid, lane }: Errand) => (lane === 0 ? accountUid : `${accountUid}/${lane}`);
+const named = (errand: Errand) => {
+  if ("inbound" in errand) return errand.inbound;
+  return errand.lane === 0 ? errand.accountUid : `${errand.accountUid}/${errand.lane}`;
+};
 
 test("wake-ups of one account become one errand per queue and lane", async () => {
   const { wake, flushed, sent } = setUp();
@@ -25,6 +28,15 @@ test("wake-ups of one account become one errand per queue and lane", async () =>
     ["mailfleet-turns", ["7", "8", "7/1"]],
     ["mailfleet-turns-express", ["7"]],
   ]);
+});
+
+test("a message is told of once per flush, and what is no message's id is told to nobody", async () => {
+  const { wakeAnswer, flushed, sent, dropped } = setUp();
+  const inbound = "01890a5d-ac96-774b-bcce-b302099a8057";
+  for (const uid of [inbound, inbound, "7; drop"]) wakeAnswer(uid);
+  await flushed();
+  expect(sent).toEqual([["mailfleet-answers", [inbound]]]);
+  expect(dropped).toEqual([[1, "invalid"]]);
 });
 
 test("a wake-up during a flush is sent with the next one, as the turn may have looked already", async () => {

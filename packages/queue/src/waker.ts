@@ -1,7 +1,10 @@
-import { fit, type Payload, type QueueName } from "./catalogue.ts";
+import { fit, type Payload, type QueueName, type TurnQueueName } from "./catalogue.ts";
 
 /** A turn that someone has asked for. */
-export type Errand = Payload<"mailfleet-turns">;
+export type TurnErrand = Payload<TurnQueueName>;
+/** A message to answer that someone has told of. */
+export type AnswerErrand = Payload<"mailfleet-answers">;
+export type Errand = TurnErrand | AnswerErrand;
 
 export interface WakeOptions {
   /** Into the express queue, for `immediate` mail. */
@@ -23,10 +26,12 @@ export interface WakerOptions {
   readonly maxPending?: number;
 }
 
-/** Gathers wake-ups in the process and sends each account's once per flush. */
+/** Gathers wake-ups in the process and sends each account's, and each message's, once per flush. */
 export interface Waker {
   /** Asks for a turn of this account. Returns at once, never throws, and costs no command of its own. */
   wake(accountUid: string, options?: WakeOptions): void;
+  /** Tells that this inbound message may be worked on. Returns at once, never throws, and costs no command of its own. */
+  wakeAnswer(inboundUid: string): void;
   /** Resolves when every wake-up so far has been sent or dropped. */
   flushed(): Promise<void>;
 }
@@ -66,17 +71,23 @@ export function createWaker({ send, onDropped, flushIntervalMs = 20, maxPending 
     flushing = undefined;
   }
 
+  const gather = (key: string, queue: QueueName, errand: Errand): void => {
+    if (pending.has(key)) return;
+    const fitting = fit(queue, errand);
+    if (!fitting.fits) onDropped(1, "invalid");
+    else if (pending.size >= maxPending) onDropped(1, "full");
+    else {
+      pending.set(key, { queue, errand: fitting.payload });
+      flushing ??= flushUntilEmpty();
+    }
+  };
+
   return {
     wake(accountUid, { express = false, lane = 0 } = {}) {
       const queue = express ? "mailfleet-turns-express" : "mailfleet-turns";
-      const key = `${queue} ${lane} ${accountUid}`;
-      if (pending.has(key)) return;
-      if (pending.size >= maxPending) return onDropped(1, "full");
-      const fitting = fit(queue, { accountUid, lane });
-      if (!fitting.fits) return onDropped(1, "invalid");
-      pending.set(key, { queue, errand: fitting.payload });
-      flushing ??= flushUntilEmpty();
+      gather(`${queue} ${lane} ${accountUid}`, queue, { accountUid, lane });
     },
+    wakeAnswer: (inbound) => gather(inbound, "mailfleet-answers", { inbound }),
     async flushed() {
       await flushing;
     },

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { type BulkJobOptions, Queue } from "bullmq";
-import { keyPrefix, type QueueName } from "./catalogue.ts";
+import { keyPrefix, type TurnQueueName } from "./catalogue.ts";
 import type { RedisClient } from "./open-client.ts";
-import type { Errand } from "./waker.ts";
+import type { Errand, TurnErrand } from "./waker.ts";
 
 /** BullMQ keeps a stream of events that nobody here reads; a few are enough for a look by hand. */
 const maxEvents = 100;
@@ -23,21 +23,27 @@ export function openBullQueue(name: string, client: RedisClient, { readOnly = fa
 }
 
 /**
- * Adds turns in one round trip. Of each account and lane at most one waits and one runs: what is added while one
- * waits is dropped, what is added while one runs is kept until it ends, so that no wake-up is lost.
+ * Adds errands in one round trip. Of each account and lane, and of each message, at most one waits and one runs: what
+ * is added while one waits is dropped, what is added while one runs is kept until it ends, so that no wake-up is lost.
  */
-export async function addTurns(queue: Queue, errands: readonly Errand[]): Promise<void> {
-  await queue.addBulk(errands.map((errand) => ({ name: "turn", data: errand, opts: turnOptions(errand) })));
+export async function addErrands(queue: Queue, errands: readonly Errand[]): Promise<void> {
+  await queue.addBulk(
+    errands.map((errand) => ({
+      name: "inbound" in errand ? "answer" : "turn",
+      data: errand,
+      opts: "inbound" in errand ? options(errand.inbound, errand.inbound) : turnOptions(errand),
+    })),
+  );
 }
 
-function turnOptions({ accountUid, lane }: Errand): BulkJobOptions {
-  const id = lane === 0 ? accountUid : `${accountUid}~${lane}`;
-  return {
-    // The id begins with the account, so that one look at the list tells whose turns wait.
-    jobId: `${accountUid}~${lane}~${randomBytes(9).toString("base64url")}`,
-    deduplication: { id, keepLastIfActive: true },
-  };
-}
+// The id begins with the account, so that one look at the list tells whose turns wait.
+const turnOptions = ({ accountUid, lane }: TurnErrand): BulkJobOptions =>
+  options(`${accountUid}~${lane}`, lane === 0 ? accountUid : `${accountUid}~${lane}`);
+
+const options = (name: string, deduplicationId: string): BulkJobOptions => ({
+  jobId: `${name}~${randomBytes(9).toString("base64url")}`,
+  deduplication: { id: deduplicationId, keepLastIfActive: true },
+});
 
 /** The account whose turn a job is, read from its id. */
 export const accountOfJob = (jobId: string): string => jobId.slice(0, Math.max(0, jobId.indexOf("~")));
@@ -48,7 +54,7 @@ const lookMs = 200;
 const lookAhead = 16;
 
 /** Tells the accounts whose turns come next in a queue, with at most one look at Redis per 200 ms. */
-export function watchWaiting(name: QueueName, client: RedisClient): () => Promise<readonly string[]> {
+export function watchWaiting(name: TurnQueueName, client: RedisClient): () => Promise<readonly string[]> {
   const key = `${keyPrefix}:${name}:wait`;
   let seen: Promise<readonly string[]> = Promise.resolve([]);
   let seenAtMs = Number.NEGATIVE_INFINITY;
