@@ -7,7 +7,9 @@ import { CliError, exitCodes } from "./cli-error.ts";
 import { addAccounts } from "./commands/accounts.ts";
 import { addDeadLetters } from "./commands/dead-letters.ts";
 import { addDeliveries } from "./commands/deliveries.ts";
+import { addInbound } from "./commands/inbound.ts";
 import { addKeys } from "./commands/keys.ts";
+import { addMailboxes } from "./commands/mailboxes.ts";
 import { addMessages } from "./commands/messages.ts";
 import { addMigrate } from "./commands/migrate.ts";
 import { addSend } from "./commands/send.ts";
@@ -49,7 +51,17 @@ function createProgram(terminal: Terminal): Command {
     });
   addMigrate(program, terminal);
   addSend(program, terminal);
-  for (const add of [addTenants, addKeys, addAccounts, addMessages, addDeliveries, addDeadLetters, addStats]) {
+  for (const add of [
+    addTenants,
+    addKeys,
+    addAccounts,
+    addMessages,
+    addDeliveries,
+    addDeadLetters,
+    addMailboxes,
+    addInbound,
+    addStats,
+  ]) {
     add(program, terminal);
   }
   for (const command of program.commands) {

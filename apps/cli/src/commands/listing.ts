@@ -12,9 +12,12 @@ const filters = {
   account: ["--account <id>", "only of this account"],
   message: ["--message <id>", "only of this message"],
   batch: ["--batch <batch>", "only of this batch"],
+  mailbox: ["--mailbox <id>", "only of this mailbox"],
+  reason: ["--reason <code>", "only with this reason"],
+  from: ["--from <address>", "only from this sender"],
   tag: ["--tag <tag>", "only with this tag"],
-  after: ["--after <time>", "only what was accepted after this time (RFC 3339)"],
-  before: ["--before <time>", "only what was accepted before this time (RFC 3339)"],
+  after: ["--after <time>", "only what came after this time (RFC 3339)"],
+  before: ["--before <time>", "only what came before this time (RFC 3339)"],
 } as const satisfies Record<string, Filter>;
 
 export type FilterName = keyof typeof filters;
