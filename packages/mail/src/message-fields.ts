@@ -99,6 +99,10 @@ export const fieldProblem = (code: string, field: string, detail: string): Field
 /** Whether a line of text is free of line breaks, other control characters and broken UTF-16. */
 export const isPlainLine = (text: string): boolean => !control.test(text);
 
+/** Whether a text is a Message-ID in angle brackets that a header may carry as it stands. */
+export const isMessageId = (text: string): boolean =>
+  text.length <= composeLimits.messageIdLength && messageIdPattern.test(text);
+
 /** Reads every address of the message. */
 export function checkAddresses(fields: MessageFields): CheckedAddresses | FieldProblem {
   const count = (fields.to?.length ?? 0) + (fields.cc?.length ?? 0) + (fields.bcc?.length ?? 0);
@@ -186,11 +190,10 @@ function checkThread({ inReplyTo, references = [] }: MessageFields): FieldProble
   if (references.length > composeLimits.references) {
     return fieldProblem("too_many_references", "references", `At most ${composeLimits.references} Message-IDs.`);
   }
-  const bad = (id: string) => id.length > composeLimits.messageIdLength || !messageIdPattern.test(id);
-  if (inReplyTo !== undefined && bad(inReplyTo)) {
+  if (inReplyTo !== undefined && !isMessageId(inReplyTo)) {
     return fieldProblem("bad_message_id", "inReplyTo", "Not a Message-ID in angle brackets.");
   }
-  const at = references.findIndex(bad);
+  const at = references.findIndex((id) => !isMessageId(id));
   return at < 0
     ? undefined
     : fieldProblem("bad_message_id", `references[${at}]`, "Not a Message-ID in angle brackets.");

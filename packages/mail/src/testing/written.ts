@@ -31,3 +31,11 @@ export function written(lines: readonly string[], rest: Partial<ParsedMessage> =
     ...rest,
   };
 }
+
+/** The same of a whole message, whose body is taken for its text. */
+export function writtenFrom(bytes: Uint8Array): ParsedMessage {
+  const header = readHeader(bytes);
+  if (!header.ok) throw new Error(header.code);
+  const lines = header.fields.map(({ name, value }) => `${name}: ${value}`);
+  return written(lines, { text: Buffer.from(bytes.subarray(header.bodyOffset)).toString() });
+}
