@@ -91,7 +91,7 @@ export function checkOperatorConfig(json: unknown): CheckedOperatorConfig {
       : []),
   ]);
   if (problems.length > 0) return { ok: false, problems };
-  return { ok: true, config: read.data as OperatorConfig };
+  return { ok: true, config: read.data as unknown as OperatorConfig };
 }
 
 /** Programs that read their arguments as code: a template for one would be a shell after all. */
