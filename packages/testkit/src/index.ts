@@ -1,6 +1,7 @@
 /** What tests need: private servers, next hops that misbehave, real peers. */
 
 export { type Certificate, makeCertificate } from "./certificate.ts";
+export { type CutPoint, type CutProxy, cutProxy } from "./cut-proxy.ts";
 export { type PrivateDatabase, type PrivateDatabaseOptions, privateDatabase } from "./database.ts";
 export {
   type PrivateDovecot,
