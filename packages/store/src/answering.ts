@@ -71,10 +71,42 @@ export interface Answer extends Findings {
   /** Absent where it only goes to Drafts. */
   readonly submission?: Submission;
   readonly actions: readonly MailboxAction[];
-  readonly limits: { readonly perCorrespondentPerDay: number; readonly perHour: number; readonly threadDepth: number };
+  readonly limits: AnswerLimits;
   /** Of the end; such as `draft`. */
   readonly reason?: string;
 }
+
+export interface AnswerLimits {
+  readonly perCorrespondentPerDay: number;
+  readonly perHour: number;
+  readonly threadDepth: number;
+}
+
+/** Why one answer more would be one too many. */
+export type LimitReached = "too_many_answers" | "hourly_cap" | "thread_too_deep" | "already_answered";
+
+/** What the limits on an answer are counted by. */
+export interface LimitedAnswer {
+  readonly mailboxUid: number;
+  readonly correspondent: string;
+  /** The Message-ID that it answers. */
+  readonly inReplyTo?: string | undefined;
+  readonly references: readonly string[];
+  readonly limits: AnswerLimits;
+}
+
+/** How a message ends that is not answered. */
+export interface UnansweredEnd {
+  readonly state: "skipped" | "failed";
+  readonly reason: string;
+  readonly detail?: string;
+}
+
+export type Ended =
+  | { readonly kind: "ended"; readonly reason: string; readonly accountUid?: number }
+  | { readonly kind: "lost" }
+  /** The outbox did not take what was to be forwarded; nothing was written. */
+  | { readonly kind: "not_accepted"; readonly code: string; readonly detail: string };
 
 export type Answered =
   | { readonly kind: "answered"; readonly messageUid?: string; readonly accountUid?: number }
@@ -85,7 +117,7 @@ export type Answered =
   /** Nothing was written; the caller ends it so. */
   | {
       readonly kind: "refused";
-      readonly reason: "too_many_answers" | "hourly_cap" | "thread_too_deep" | "already_answered" | "tenant_suspended";
+      readonly reason: LimitReached | "tenant_suspended";
     }
   /** The outbox did not take it; nothing was written. */
   | { readonly kind: "not_accepted"; readonly code: string; readonly detail: string };
@@ -107,17 +139,14 @@ export interface Answering {
   /** Ends it without an answer. */
   end(
     ticket: Ticket,
-    end: {
-      readonly state: "skipped" | "failed";
-      readonly reason: string;
-      readonly detail?: string;
+    end: UnansweredEnd & {
       readonly actions?: readonly MailboxAction[];
       /** Forwarded on, where the answerer asked for a person. */
       readonly submission?: Submission;
     } & Findings,
-    /** Written in the same transaction. */
-    also?: (tx: Tx) => Promise<void>,
-  ): Promise<{ readonly kind: "ended"; readonly accountUid?: number } | { readonly kind: "lost" }>;
+    /** Written in the same transaction; what it returns takes the place of the reason and the detail. */
+    also?: (tx: Tx) => Promise<Pick<UnansweredEnd, "reason" | "detail"> | undefined>,
+  ): Promise<Ended>;
   askForApproval(ticket: Ticket, findings: Findings & { readonly draft: Draft }): Promise<boolean>;
   /** The one transaction: checks state, fence, switches and limits again, accepts the answer, and closes the message. */
   answer(ticket: Ticket, answer: Answer): Promise<Answered>;
@@ -132,8 +161,8 @@ export interface Answering {
     messageIds: readonly string[],
     limit: number,
   ): Promise<readonly ThreadEntry[]>;
-  /** Whether this mailbox has answered a message with this Message-ID before, under another inbound id. */
-  wasAnswered(mailboxUid: number, messageId: string, correspondent: string): Promise<boolean>;
+  /** What `answer` would refuse for as things are now; asked before an answerer is troubled. */
+  limitReached(answer: LimitedAnswer): Promise<LimitReached | undefined>;
 }
 
 export type ThreadEntry =
@@ -217,18 +246,22 @@ export function openAnswering(db: Database, blobs: BlobStore | undefined): Answe
         return true;
       }),
 
-    end: (ticket, { state, reason, detail, actions = [], submission, ...findings }, also) =>
-      db.transaction(async (tx) => {
-        if (!(await close(tx, ticket, { state, reason, ...(detail !== undefined && { detail }) })))
-          return { kind: "lost" };
-        await keep(tx, ticket, findings, 0);
-        await requestActions(tx, ticket, actions);
-        await also?.(tx);
-        if (!submission) return { kind: "ended" };
-        const [accepted] = await accept(tx, [prepare(submission)]);
-        if (accepted?.kind !== "accepted") throw new NotAccepted(accepted?.code ?? "none", accepted?.detail ?? "");
-        return { kind: "ended", accountUid: accepted.accountUid };
-      }),
+    async end(ticket, { state, reason, detail, actions = [], submission, ...findings }, also) {
+      try {
+        return await db.transaction(async (tx): Promise<Ended> => {
+          if (!(await take(tx, ticket))) return { kind: "lost" };
+          const told = (await also?.(tx)) ?? { reason, ...(detail !== undefined && { detail }) };
+          await close(tx, ticket, { state, ...told });
+          await keep(tx, ticket, findings, 0);
+          await requestActions(tx, ticket, actions);
+          const accepted = submission && (await acceptOne(tx, submission));
+          return { kind: "ended", reason: told.reason, ...(accepted && { accountUid: accepted.accountUid }) };
+        });
+      } catch (error) {
+        if (error instanceof NotAccepted) return { kind: "not_accepted", code: error.code, detail: error.message };
+        throw error;
+      }
+    },
 
     askForApproval: (ticket, findings) =>
       db.transaction(async (tx) => {
@@ -288,13 +321,7 @@ export function openAnswering(db: Database, blobs: BlobStore | undefined): Answe
         );
     },
 
-    wasAnswered: async (mailboxUid, messageId, correspondent) =>
-      (
-        await db.query(
-          "select from mailfleet.answers where mailbox_uid = $1 and correspondent = $2 and in_reply_to = $3 limit 1",
-          [mailboxUid, correspondent, messageId],
-        )
-      ).length > 0,
+    limitReached: (answer) => limitReached(db, answer),
   };
 }
 
@@ -327,30 +354,14 @@ async function answerIn(tx: Tx, ticket: Ticket, answer: Answer): Promise<Answere
   if (!gate) return { kind: "lost" };
   if (gate.suspended) return { kind: "refused", reason: "tenant_suspended" };
   if (gate.stopped) return { kind: "stopped" };
-  const end = { state: "answered", ...(answer.reason !== undefined && { reason: answer.reason }) } as const;
-  if (!(await close(tx, ticket, end))) return { kind: "lost" };
-  const [counts] = await tx.query<{ today: number; hour: number; depth: number; again: boolean }>(
-    `select
-       (select count(*) from mailfleet.answers where mailbox_uid = $1 and correspondent = $2 and at > now() - interval '1 day') as today,
-       (select count(*) from mailfleet.answers where mailbox_uid = $1 and at > now() - interval '1 hour') as hour,
-       (select count(*) from mailfleet.answers where mailbox_uid = $1 and message_id = any($3)) as depth,
-       exists (select from mailfleet.answers where mailbox_uid = $1 and correspondent = $2 and in_reply_to = $4) as again`,
-    [mailboxUid, answer.correspondent, answer.references, answer.inReplyTo ?? null],
-  );
-  const { today = 0, hour = 0, depth = 0, again = false } = counts ?? {};
-  if (again) throw new Refusal({ kind: "refused", reason: "already_answered" });
-  if (today >= answer.limits.perCorrespondentPerDay) throw new Refusal({ kind: "refused", reason: "too_many_answers" });
-  if (hour >= answer.limits.perHour) throw new Refusal({ kind: "refused", reason: "hourly_cap" });
-  if (depth >= answer.limits.threadDepth) throw new Refusal({ kind: "refused", reason: "thread_too_deep" });
+  if (!(await take(tx, ticket))) return { kind: "lost" };
+  const reached = await limitReached(tx, { ...answer, mailboxUid });
+  if (reached) throw new Refusal({ kind: "refused", reason: reached });
 
+  await close(tx, ticket, { state: "answered", ...(answer.reason !== undefined && { reason: answer.reason }) });
   await keep(tx, ticket, answer, 0);
   await requestActions(tx, ticket, answer.actions);
-  let accepted: { readonly uid: string; readonly accountUid: number } | undefined;
-  if (answer.submission) {
-    const [acceptance] = await accept(tx, [prepare(answer.submission)]);
-    if (acceptance?.kind !== "accepted") throw new NotAccepted(acceptance?.code ?? "none", acceptance?.detail ?? "");
-    accepted = acceptance;
-  }
+  const accepted = answer.submission && (await acceptOne(tx, answer.submission));
   await tx.query(
     `insert into mailfleet.answers (inbound_uid, tenant_id, mailbox_uid, correspondent, in_reply_to, message_id, message_uid, answerer)
      values ($1, $2, $3, $4, $5, $6, $7, $8)`,
@@ -368,19 +379,44 @@ async function answerIn(tx: Tx, ticket: Ticket, answer: Answer): Promise<Answere
   return { kind: "answered", ...(accepted && { messageUid: accepted.uid, accountUid: accepted.accountUid }) };
 }
 
-/** Takes the ticket away and writes the end. False: it is not the caller's any more. */
+async function limitReached(sql: Sql, answer: LimitedAnswer): Promise<LimitReached | undefined> {
+  const { mailboxUid, correspondent, references, inReplyTo, limits } = answer;
+  const [counts] = await sql.query<{ today: number; hour: number; depth: number; again: boolean }>(
+    `select
+       (select count(*) from mailfleet.answers where mailbox_uid = $1 and correspondent = $2 and at > now() - interval '1 day') as today,
+       (select count(*) from mailfleet.answers where mailbox_uid = $1 and at > now() - interval '1 hour') as hour,
+       (select count(*) from mailfleet.answers where mailbox_uid = $1 and message_id = any($3)) as depth,
+       exists (select from mailfleet.answers where mailbox_uid = $1 and correspondent = $2 and in_reply_to = $4) as again`,
+    [mailboxUid, correspondent, references, inReplyTo ?? null],
+  );
+  const { today = 0, hour = 0, depth = 0, again = false } = counts ?? {};
+  if (again) return "already_answered";
+  if (today >= limits.perCorrespondentPerDay) return "too_many_answers";
+  if (hour >= limits.perHour) return "hourly_cap";
+  return depth >= limits.threadDepth ? "thread_too_deep" : undefined;
+}
+
+async function acceptOne(tx: Tx, submission: Submission) {
+  const [accepted] = await accept(tx, [prepare(submission)]);
+  if (accepted?.kind !== "accepted") throw new NotAccepted(accepted?.code ?? "none", accepted?.detail ?? "");
+  return accepted;
+}
+
+/** Takes the ticket away. False: it is not the caller's any more. */
+async function take(sql: Sql, ticket: Ticket): Promise<boolean> {
+  const gone = await sql.query(`delete from mailfleet.answering a where ${isMine} returning 1`, mine(ticket));
+  return gone.length > 0;
+}
+
 async function close(
   sql: Sql,
-  ticket: Ticket,
+  { inboundUid }: Ticket,
   end: { readonly state: "answered" | "skipped" | "failed"; readonly reason?: string; readonly detail?: string },
-): Promise<boolean> {
-  const gone = await sql.query(`delete from mailfleet.answering a where ${isMine} returning 1`, mine(ticket));
-  if (gone.length === 0) return false;
+): Promise<void> {
   await sql.query(
     "update mailfleet.inbound set state = $2, reason = $3, detail = $4, ended_at = now() where uid = $1",
-    [ticket.inboundUid, end.state, end.reason ?? null, end.detail ?? null],
+    [inboundUid, end.state, end.reason ?? null, end.detail ?? null],
   );
-  return true;
 }
 
 async function keep(

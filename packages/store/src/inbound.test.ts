@@ -67,7 +67,9 @@ test("what a worker with a lapsed lease had in hand is claimed anew, and the lat
   const [again] = (await rig.store.answering.claim(rig.workerId, 1, 10)) as [Ticket];
   expect(again).toMatchObject({ inboundUid: ticket.inboundUid, fence: ticket.fence + 1, crashes: 1 });
   expect(await rig.store.answering.answer(ticket, answerTo(ticket))).toEqual({ kind: "lost" });
-  expect(await rig.store.answering.end(again, { state: "skipped", reason: "declined" })).toEqual({ kind: "ended" });
+  expect(await rig.store.answering.end(again, { state: "skipped", reason: "declined" })).toMatchObject({
+    kind: "ended",
+  });
 });
 
 test("the limits of a correspondent and the kill switches hold in the transaction that answers", async () => {
@@ -87,4 +89,33 @@ test("the limits of a correspondent and the kill switches hold in the transactio
   });
   expect(await rig.store.answering.holds(third)).toBe(true);
   await rig.store.answering.end(third, { state: "skipped", reason: "too_many_answers" });
+});
+
+test("a message ends with the reason that is found out in its own transaction, or not at all", async () => {
+  const owner = await follow(rig, watcher.id, "ends");
+  const { following, answering, inbound } = rig.store;
+  await following.record(owner, place, [found()]);
+  const [ticket] = (await answering.claim(rig.workerId, 1, 10)) as [Ticket];
+  const end = { state: "skipped", reason: "bounce_unmatched" } as const;
+  const { submission } = answerTo(ticket);
+  const astray = { ...end, submission: { ...submission!, account: "none" } };
+  expect(await answering.end(ticket, astray)).toMatchObject({ kind: "not_accepted", code: "account_not_found" });
+  expect(await answering.holds(ticket)).toBe(true);
+  const matched = async () => ({ reason: "bounce_recorded", detail: "d-1" });
+  expect(await answering.end(ticket, end, matched)).toEqual({ kind: "ended", reason: "bounce_recorded" });
+  expect(await answering.end(ticket, end, matched)).toEqual({ kind: "lost" });
+  expect(await inbound.get("ends", ticket.inboundUid)).toMatchObject({ state: "skipped", reason: "bounce_recorded" });
+});
+
+test("no two reservations together pass a day's cap, the mailbox's or its tenant's", async () => {
+  const owner = await follow(rig, watcher.id, "spends");
+  await rig.store.tenants.put("spends", { modelCostPerDay: 2 });
+  const { modelBudget } = rig.store;
+  const reserve = (cost: number, tokensPerDay: number) =>
+    modelBudget.reserve("spends", owner.mailboxUid, { tokens: 40, cost }, { tokensPerDay });
+  const taken = await Promise.all([1, 2, 3, 4].map(() => reserve(0, 100)));
+  expect(taken.filter(Boolean)).toHaveLength(2);
+  await modelBudget.spend("spends", owner.mailboxUid, { tokens: -30, cost: 1 });
+  expect(await reserve(0.9, 100)).toBe(true);
+  expect(await reserve(0.2, 1_000)).toBe(false);
 });
