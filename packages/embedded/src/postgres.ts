@@ -31,6 +31,8 @@ export interface EmbeddedPostgres extends AsyncDisposable {
   readonly port: number;
   /** True where it was still running, left by a process that was killed. */
   readonly adopted: boolean;
+  /** Starts it again, on its port, where it died; resolves with whether it had. Throws EmbeddedError. */
+  revive(): Promise<boolean>;
   /** Ends sessions, writes a checkpoint, stops the server and frees the data folder. May be called again. */
   stop(): Promise<void>;
 }
@@ -84,20 +86,36 @@ async function startLocked(
 
   const adoptedPort = await adopt(cluster, options);
   const port = adoptedPort ?? (await startOnFreePort(home, cluster, options));
-  const watch = options.stopWithParent ? await watchParent(cluster) : undefined;
+  let watch = options.stopWithParent ? await watchParent(cluster) : undefined;
 
+  const restart = async () => {
+    if (await runningPostmaster(cluster.folder)) return false;
+    await startServer(cluster, port, options.settings);
+    watch?.release();
+    watch = options.stopWithParent ? await watchParent(cluster) : undefined;
+    return true;
+  };
   let stopped: Promise<void> | undefined;
+  let reviving: Promise<boolean> = Promise.resolve(false);
+  const revive = () => {
+    if (!stopped) reviving = reviving.then(restart, restart);
+    return reviving;
+  };
   const stop = () => {
-    stopped ??= stopServer(cluster).then(() => {
-      watch?.release();
-      return lock.release();
-    });
+    stopped ??= reviving
+      .catch(() => {})
+      .then(() => stopServer(cluster))
+      .then(() => {
+        watch?.release();
+        return lock.release();
+      });
     return stopped;
   };
   return {
     url: `postgresql://${superuser}:${password}@127.0.0.1:${port}/postgres`,
     port,
     adopted: adoptedPort !== undefined,
+    revive,
     stop,
     [Symbol.asyncDispose]: stop,
   };

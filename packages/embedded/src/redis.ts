@@ -29,6 +29,8 @@ export interface PrivateRedis extends AsyncDisposable {
   readonly port: number;
   /** True where it was still running, left by a process that was killed. */
   readonly adopted: boolean;
+  /** Starts it again, empty and on its port, where it died; resolves with whether it had. Throws EmbeddedError. */
+  revive(): Promise<boolean>;
   /** Stops the server and frees the data folder. May be called again. */
   stop(): Promise<void>;
 }
@@ -65,22 +67,40 @@ interface Running extends ProcessIdentity {
 async function startLocked(home: string, lock: FolderLock, options: PrivateRedisOptions): Promise<PrivateRedis> {
   const record = path.join(home, "running.json");
   const orphan = await adopt(record, options);
-  const server = orphan ?? (await startOnFreePort(home, record, options));
-  const watch = options.stopWithParent ? stopWithParent(server.pid, "TERM") : undefined;
+  let server = orphan ?? (await startOnFreePort(home, record, options));
+  const watchParent = () => (options.stopWithParent ? stopWithParent(server.pid, "TERM") : undefined);
+  let watch = watchParent();
 
+  const restart = async () => {
+    if (await isStill(server)) return false;
+    const { port, password } = server;
+    server = await start(home, record, port, { ...options, password });
+    watch?.release();
+    watch = watchParent();
+    return true;
+  };
   let stopped: Promise<void> | undefined;
+  let reviving: Promise<boolean> = Promise.resolve(false);
+  const revive = () => {
+    if (!stopped) reviving = reviving.then(restart, restart);
+    return reviving;
+  };
   const stop = () => {
-    stopped ??= stopServer(server).then(async () => {
-      watch?.release();
-      await rm(record, { force: true });
-      await lock.release();
-    });
+    stopped ??= reviving
+      .catch(() => {})
+      .then(() => stopServer(server))
+      .then(async () => {
+        watch?.release();
+        await rm(record, { force: true });
+        await lock.release();
+      });
     return stopped;
   };
   return {
     url: `redis://:${server.password}@127.0.0.1:${server.port}`,
     port: server.port,
     adopted: orphan !== undefined,
+    revive,
     stop,
     [Symbol.asyncDispose]: stop,
   };

@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { readdir, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { createServer } from "node:net";
+import path from "node:path";
 import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { privateDatabase, privateRedis } from "@mailfleet/testkit";
@@ -50,6 +51,20 @@ test("one command runs the fleet, the pasted curl sends a message, and a kill -9
   await paste(second);
   await arrived(second, ({ subject }) => subject === "Hello from Mailfleet");
   expect(await second.end("SIGTERM")).toBe(0);
+}, 120_000);
+
+test("a PostgreSQL and a Redis that are killed run again in seconds, and the fleet goes on and ends as it should", async () => {
+  await using data = await makeDataDir();
+  await using fleet = await startFleetProcess(data.path);
+  const postmaster = (await readFile(path.join(data.path, "postgres", "cluster", "postmaster.pid"), "utf8")).split(
+    "\n",
+  )[0];
+  const redis = JSON.parse(await readFile(path.join(data.path, "redis", "running.json"), "utf8")) as { pid: number };
+  process.kill(Number(postmaster), "SIGKILL");
+  process.kill(redis.pid, "SIGKILL");
+  await expect.poll(() => paste(fleet).then(({ state }) => state, String), { timeout: 30_000 }).toBe("pending");
+  await arrived(fleet, ({ subject }) => subject === "Hello from Mailfleet");
+  expect(await fleet.end("SIGTERM")).toBe(0);
 }, 120_000);
 
 test("a port that is taken is named with the setting that moves it, and nothing is left running", async () => {

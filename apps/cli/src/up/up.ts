@@ -26,7 +26,7 @@ export async function up(terminal: Terminal, onError: (error: unknown) => void):
 
 async function runFleet(plan: Plan, terminal: Terminal, scope: Scope): Promise<void> {
   const found = toldServers(plan);
-  if (!(await runSteps(ownServerSteps(plan, scope, found), terminal, scope.draining))) return;
+  if (!(await runSteps(ownServerSteps(plan, scope, found, terminal.stderr), terminal, scope.draining))) return;
   const servers = allServers(found);
 
   const log = holdStream(terminal.stderr);
