@@ -49,7 +49,10 @@ export function openModelBudget(db: Database): ModelBudget {
 const fits = (
   used: ModelUsage,
   more: ModelUsage,
-  { tokensPerDay, costPerDay }: { readonly tokensPerDay?: number | null; readonly costPerDay?: number | null },
+  {
+    tokensPerDay,
+    costPerDay,
+  }: { readonly tokensPerDay?: number | null | undefined; readonly costPerDay?: number | null | undefined },
 ): boolean =>
   used.tokens + more.tokens <= (tokensPerDay ?? Number.POSITIVE_INFINITY) &&
   used.cost + more.cost <= (costPerDay ?? Number.POSITIVE_INFINITY);
