@@ -33,6 +33,7 @@ export * from "./parsed-message.ts";
 export * from "./received.ts";
 export * from "./reply.ts";
 export * from "./reply-subject.ts";
+export * from "./reply-trim/trim-reply.ts";
 export { type Permanence, permanence } from "./report/permanence.ts";
 export { readReport } from "./report/read-report.ts";
 export * from "./report/report.ts";
