@@ -47,7 +47,7 @@ export function looksLikeHost(run: string): boolean {
   if (/^www\./.test(host)) return true;
   if (/^\d{1,3}(\.\d{1,3}){3}$/.test(host)) return host.split(".").every((byte) => Number(byte) < 256);
   const labels = host.split(".").slice(1);
-  return new Set(labels.flatMap((label) => [label, label.split(/[_-]/, 1)[0] ?? ""])).values().some(isTopLevel);
+  return [...new Set(labels.flatMap((label) => [label, label.split(/[_-]/, 1)[0] ?? ""]))].some(isTopLevel);
 }
 
 /** `com`, `рф` and `xn--p1ai`, but neither `txt` nor `example`. */
@@ -55,6 +55,12 @@ function isTopLevel(label: string): boolean {
   if (label.length < 2 || label.length > 63) return false;
   const name = label.startsWith("xn--") ? domainToUnicode(label) : label;
   return parse(`host.${name}`, suffixOnly).isIcann === true;
+}
+
+/** A public suffix, such as `com`, `co.uk` or `github.io`: whoever asks has a host below it. Takes A-labels. */
+export function isOpenToAll(host: string): boolean {
+  const { publicSuffix, isIcann, isPrivate } = parse(host, { allowPrivateDomains: true, validateHostname: false });
+  return publicSuffix === host && (isIcann === true || isPrivate === true);
 }
 
 const suffixOnly = { allowPrivateDomains: false, validateHostname: false, detectIp: false } as const;

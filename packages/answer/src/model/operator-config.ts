@@ -118,7 +118,7 @@ function commandProblems(tool: z.infer<typeof commandTool>, at: string): ConfigP
   }
   if (problems.some(({ field }) => field.startsWith(`${at}.parameters`))) return problems;
 
-  const properties = (tool.parameters as unknown as ToolParameters).properties;
+  const { properties = {} } = tool.parameters as unknown as ToolParameters;
   for (const name of Object.keys(properties)) {
     if (reservedNames.includes(name)) {
       problem(`parameters.properties.${name}`, "name_reserved", `${name} is filled in by us, never by a model.`);

@@ -7,7 +7,6 @@
 
 export interface ToolParameters extends ParameterSchema {
   readonly type: "object";
-  readonly properties: Readonly<Record<string, ParameterSchema>>;
 }
 
 export interface ParameterSchema {
