@@ -1,5 +1,6 @@
 import type { DeliveryState } from "@mailfleet/mail";
-import type { Database, Sql } from "./database.ts";
+import type { Database, Sql, Tx } from "./database.ts";
+import { type DeliveryReport, reportsOf } from "./delivery-reports.ts";
 import { type Delivery, deliveryColumns, deliveryState, deliveryTables, selectDeliveries } from "./delivery-row.ts";
 import { filterMessages, filterRecipient, filterTimes, type MailFilter } from "./list-filter.ts";
 import { type Page, type PageRequest, pageOf, pageSize, readCursor } from "./page.ts";
@@ -27,6 +28,8 @@ export interface DeliveryDetail extends Delivery {
   readonly message: string;
   /** In their order; at most 1,000. */
   readonly attempts: readonly Attempt[];
+  /** What has come in about it, oldest first; at most 100. */
+  readonly reports: readonly DeliveryReport[];
 }
 
 export interface DeliveryFilter extends MailFilter {
@@ -139,7 +142,7 @@ async function list(sql: Sql, tenantId: string, filter: DeliveryFilter & PageReq
   );
 }
 
-async function read(sql: Sql, tenantId: string, id: string): Promise<DeliveryDetail | undefined> {
+async function read(sql: Tx, tenantId: string, id: string): Promise<DeliveryDetail | undefined> {
   const [delivery] = await sql.query<Delivery>(`${selectDeliveries} where d.tenant_id = $1 and d.uid = $2`, [
     tenantId,
     id,
@@ -155,5 +158,6 @@ async function read(sql: Sql, tenantId: string, id: string): Promise<DeliveryDet
     "select id from mailfleet.messages where tenant_id = $1 and uid = $2",
     [tenantId, delivery.messageUid],
   );
-  return { ...delivery, message: message?.id ?? delivery.messageUid, attempts };
+  const reports = await reportsOf(sql, tenantId, id);
+  return { ...delivery, message: message?.id ?? delivery.messageUid, attempts, reports };
 }

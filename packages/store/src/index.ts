@@ -21,6 +21,15 @@ export type { StoredContent } from "./content.ts";
 export * from "./database.ts";
 export type { Attempt, DeadLetter, Deliveries, DeliveryDetail, DeliveryFilter } from "./deliveries.ts";
 export * from "./delivery-record.ts";
+export {
+  type DeliveryReport,
+  type DeliveryReportKind,
+  type DeliveryReports,
+  type RecordedEffect,
+  type RecordedReport,
+  type ReportEffect,
+  softBounceLimits,
+} from "./delivery-reports.ts";
 export type { Delivery } from "./delivery-row.ts";
 export { openSendable, type Sendable, sendableLimits } from "./due.ts";
 export * from "./following.ts";

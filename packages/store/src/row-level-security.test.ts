@@ -1,3 +1,4 @@
+import { newId, type Sign, verpAddress } from "@mailfleet/mail";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Tx } from "./database.ts";
 import { fillInbound } from "./testing/inbound-rig.ts";
@@ -31,6 +32,11 @@ async function fill(tenant: string): Promise<void> {
   await rig.submit(tenant, { id: `${tenant}-ready` });
   await store.db.query("select mailfleet.lease_lane($1, $2)", [rig.workerId, uid]);
   await fillInbound(rig, tenant);
+  const reversePaths = [verpAddress(dead as string, "example.org", store.signers[0] as Sign)];
+  const report = { kind: "auto_reply", format: "auto_reply", messageIds: [], reversePaths } as const;
+  await store.db.transaction((tx) =>
+    store.deliveryReports.record(tx, { tenantId: tenant, inboundUid: newId(), report }),
+  );
 }
 
 async function tables(): Promise<string[]> {

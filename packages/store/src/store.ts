@@ -8,6 +8,7 @@ import { type BlobStore, openBlobStore } from "./blob.ts";
 import { type CommandLog, openCommandLog } from "./command-log.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { type Deliveries, openDeliveries } from "./deliveries.ts";
+import { type DeliveryReports, openDeliveryReports } from "./delivery-reports.ts";
 import { type Following, openFollowing } from "./following.ts";
 import { type Inbound, openInbound } from "./inbound.ts";
 import { type MailboxActions, openMailboxActions } from "./mailbox-actions.ts";
@@ -44,6 +45,7 @@ export interface Store extends AsyncDisposable {
   readonly accounts: Accounts;
   readonly messages: Messages;
   readonly deliveries: Deliveries;
+  readonly deliveryReports: DeliveryReports;
   readonly suppressions: Suppressions;
   readonly mailboxes: Mailboxes;
   readonly shards: Shards;
@@ -78,6 +80,7 @@ export function openStore({ databaseUrl, poolSize, secretKeys, blobUrl, dataDir,
     accounts: openAccounts(db, keys),
     messages: openMessages(db, blobs),
     deliveries: openDeliveries(db),
+    deliveryReports: openDeliveryReports(keys.signers),
     suppressions: openSuppressions(db),
     mailboxes: openMailboxes(db, keys),
     shards: openShards(db),

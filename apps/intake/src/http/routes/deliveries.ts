@@ -49,7 +49,7 @@ export function deliveryRoutes(app: Server, { store, telemetry, wake }: ApiDeps)
       config: read,
       schema: {
         tags,
-        summary: "Show a delivery and its attempts, in order",
+        summary: "Show a delivery, its attempts in order, and what has come in about it",
         params,
         response: { 200: deliveryDetail, default: problemResponse },
       },
@@ -57,7 +57,7 @@ export function deliveryRoutes(app: Server, { store, telemetry, wake }: ApiDeps)
     async (request) => {
       const found = await store.deliveries.get(tenantIdOf(request), request.params.id);
       if (!found) throw new ProblemError("delivery_not_found");
-      return { ...found, attempts: [...found.attempts] };
+      return { ...found, attempts: [...found.attempts], reports: [...found.reports] };
     },
   );
 
@@ -121,7 +121,7 @@ export function deliveryRoutes(app: Server, { store, telemetry, wake }: ApiDeps)
         const by = request.principal?.kind === "admin" ? "admin" : "tenant";
         telemetry.cancelled({ deliveryId, messageId, tenantId, recipient, by });
       }
-      return { ...found, attempts: [...found.attempts] };
+      return { ...found, attempts: [...found.attempts], reports: [...found.reports] };
     },
   );
 

@@ -36,8 +36,24 @@ export const attempt = z
   })
   .meta({ id: "Attempt" });
 
+export const deliveryReport = z
+  .object({
+    kind: z.enum(["bounce", "delay", "delivered", "complaint", "feedback", "disposition", "auto_reply", "unclear"]),
+    hard: z.boolean().describe("Whether it says that the address is dead."),
+    status: z.string().nullable(),
+    diagnostic: z.string().nullable(),
+    recipient: z.string().nullable().describe("Whom the report names."),
+    at: z.date(),
+    inbound: z.string().describe("The inbound message that it came as."),
+  })
+  .meta({ id: "DeliveryReport" });
+
 export const deliveryDetail = delivery
-  .extend({ message: z.string().describe("The message's id."), attempts: z.array(attempt) })
+  .extend({
+    message: z.string().describe("The message's id."),
+    attempts: z.array(attempt),
+    reports: z.array(deliveryReport).describe("What has come in about it, oldest first; at most 100."),
+  })
   .meta({ id: "DeliveryDetail" });
 
 export const deadLetter = delivery
