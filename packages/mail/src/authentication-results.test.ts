@@ -124,6 +124,25 @@ describe("only fields that our own servers wrote count (RFC 8601 sections 5 and 
   });
 });
 
+describe("Exchange Online, whose fields name no server, counts as outlook.com", () => {
+  const inner = "Received: from A.prod.outlook.com by B.prod.outlook.com; now";
+  const front = "Received: from C.prod.protection.outlook.com by A.outlook.office365.com; now";
+  const border = "Received: from evil.example by C.mail.protection.outlook.com; now";
+  const sender = "Received: from x by y.evil.example; now";
+  const nameless = (result: string) =>
+    `Authentication-Results: spf=pass (sender IP is 192.0.2.1)\r\n smtp.mailfrom=x.example; shop.example; dkim=none (message not signed)\r\n header.d=none;shop.example; dmarc=${result} action=none\r\n header.from=example.org;compauth=pass reason=100`;
+  test.for([
+    ["its own", [inner, front, nameless("pass"), border, sender, ...author], ["outlook.com"], true],
+    ["its own, below its border", [inner, front, border, nameless("pass"), sender, ...author], ["outlook.com"], true],
+    ["its own, which failed", [inner, nameless("fail"), border, nameless("pass"), ...author], ["outlook.com"], false],
+    ["a sender's, below a foreign hop", [inner, border, sender, nameless("pass"), ...author], ["outlook.com"], false],
+    ["a sender's, at another server", [nameless("pass"), border, ...author], ["outlook.com"], false],
+    ["where it is not configured", [inner, nameless("pass"), border, ...author], ["shop.example"], false],
+  ] as const)("%s", ([, lines, ids, aligned]) => {
+    expect(read(lines, ids).aligned).toBe(aligned);
+  });
+});
+
 test("what was found out is told, with the domains", () => {
   const value = "mx.shop.example; spf=softfail smtp.mailfrom=a@b.example; dkim=pass header.d=EXAMPLE.org; iprev=pass";
   expect(read([`Authentication-Results: ${value}`, ...author])).toEqual({

@@ -10,6 +10,9 @@
  *    an authserv-id's has been passed. What lies below was written before the message reached us.
  * 4. Nothing below the author's own fields (From, Date, Subject, Message-ID, MIME-Version), as trace fields come first.
  *
+ * Exchange Online names no server in its fields; with the authserv-id `outlook.com` the topmost such field counts that
+ * lies below one of its own hops.
+ *
  * A field that does not parse to its end says nothing at all, lest a quote or a comment hide where a result begins.
  */
 import { parseAddress, parseDomain } from "./address.ts";
@@ -56,11 +59,16 @@ interface Statement {
   readonly properties: ReadonlyMap<string, string>;
 }
 
+/** What stands for Exchange Online, and the domains of its hosts. */
+const exchangeOnline = { authservId: "outlook.com", hosts: ["outlook.com", "office365.com"] } as const;
+
 const authorsFields = new Set(["from", "date", "subject", "message-id", "mime-version"]);
 
 function fieldsThatCount({ fields }: ParsedMessage, authservIds: readonly string[]): (readonly Statement[])[] {
   const waiting = new Set(authservIds.map((id) => id.toLowerCase()));
-  const ours = [...waiting].flatMap((id) => domainOrNothing(id) ?? []);
+  const ours = [...waiting].flatMap((id) =>
+    id === exchangeOnline.authservId ? exchangeOnline.hosts : (domainOrNothing(id) ?? []),
+  );
   const found: (readonly Statement[])[] = [];
   let passedOurs = false;
   for (const { name, value } of fields) {
@@ -75,7 +83,8 @@ function fieldsThatCount({ fields }: ParsedMessage, authservIds: readonly string
     if (lower !== "authentication-results") continue;
     const read = readResults(value);
     if (!read) break; // It may have been ours, and the next one of that id the sender's.
-    if (waiting.delete(read.authservId)) found.push(read.statements);
+    const nameless = read.authservId === "" && passedOurs;
+    if (waiting.delete(nameless ? exchangeOnline.authservId : read.authservId)) found.push(read.statements);
   }
   return found;
 }
@@ -122,16 +131,14 @@ function receivedBy(value: string): string | undefined {
 function readResults(value: string): { authservId: string; statements: readonly Statement[] } | undefined {
   const bare = value.length > fieldTextLimit ? undefined : withoutComments(value);
   if (bare === undefined) return undefined;
-  const head = headPattern.exec(bare);
-  if (!head) return { authservId: "", statements: [] };
-  return {
-    authservId: unquoted(head[1]!).toLowerCase(),
-    statements: statementsOf(bare.slice(head[0].length).trimEnd()) ?? [],
-  };
+  const [head = "", id = ""] = headPattern.exec(bare) ?? [];
+  const statements = statementsOf(bare.slice(head.length).trimEnd()) ?? [];
+  return { authservId: unquoted(id).toLowerCase(), statements };
 }
 
 const headPattern = /^\s*([^\s;="]+|"(?:[^"\\]|\\.)*")(?:\s+\d+)?\s*(?=;|$)/;
-const separator = /\s*;\s*(?:none\s*(?=;|$))?/iy;
+/** With a word that is no result: `none`, and the domains that Exchange puts in between. */
+const separator = /\s*;\s*(?:[^\s;="]+\s*(?=;|$))?/y;
 const pair = /\s*([^\s;="]+)=("(?:[^"\\]|\\.)*"|[^\s;"]*)(?=[\s;]|$)/y;
 
 function statementsOf(text: string): Statement[] | undefined {

@@ -27,6 +27,9 @@ const suppresses = (value: string) =>
     .split(/[\s,;]+/)
     .some((word) => !reportsOnly.has(word));
 
+/** Proton's and Fastmail's, who give each message of each person one: `12345:user:proton`, `i1234abcd:Fastmail`. */
+const personsFeedbackId = /^(\d{1,15}:user:proton(mail)?|i[0-9a-f]{1,16}:fastmail)$/i;
+
 const robots = /\b(vacation|auto-?(re(ply|spon)|mail)|out[- ]of[- ]office|mailing list|listserv|majordomo|mass ?mail)/i;
 
 /** In the order in which they are asked: what says most about the message comes first. */
@@ -141,7 +144,7 @@ export const fieldRules: readonly FieldRule[] = [
   },
   {
     names: ["feedback-id", "x-feedback-id"],
-    says: anything,
+    says: (value) => !personsFeedbackId.test(value.trim()),
     reason: "bulk_sender",
     source: "Gmail's feedback loop",
   },

@@ -5,6 +5,7 @@ import { loopHeader } from "../loop-header.ts";
 import type { ParsedAttachment, ParsedMessage } from "../parsed-message.ts";
 import { isSkipReason } from "../skip-reasons.ts";
 import { written } from "../testing/written.ts";
+import { fieldRules } from "./automatic-fields.ts";
 import { type GuardContext, judgeAutomatic } from "./judge-automatic.ts";
 
 const signWith = (key: string) => (text: string) => createHmac("sha256", key).update(text).digest();
@@ -112,6 +113,10 @@ const fieldTable = [
   ["User-Agent: Mozilla Thunderbird", "person", "Thunderbird"],
 
   ["Feedback-ID: 1:2:3:x", "bulk_sender", "Gmail's feedback loop"],
+  ["Feedback-ID: 17485103:user:proton", "person", "Proton, for every person's message"],
+  ["Feedback-ID: i56a14606:Fastmail", "person", "Fastmail, for every person's message"],
+  ["Feedback-ID: 1.eu-west-1.x:user:proton:AmazonSES", "bulk_sender", "Amazon SES"],
+  ["X-Feedback-Id: x", "bulk_sender", "Mailgun"],
   ["CFBL-Address: fbl@example.org", "bulk_sender", "RFC 9477"],
   ["X-CSA-Complaints: csa@example.org", "bulk_sender", "Certified Senders Alliance"],
   ["X-Campaign: spring", "bulk_sender", "mailing tools"],
@@ -122,6 +127,7 @@ const fieldTable = [
   ["X-GitHub-Reason: mention", "bulk_sender", "GitHub"],
 
   ["Return-Path: <>", "null_reverse_path", "RFC 3834, 2; RFC 5321, 4.5.5"],
+  ["Return-Path: < > (nobody)", "null_reverse_path", "RFC 5322, 3.6.7"],
   ["Return-Path: <ann@example.org>", "person", "RFC 5321, 4.4"],
   ["Return-Path: <ann@example.org>\r\nReturn-Path: <>", "null_reverse_path", "RFC 3834, 2"],
   ["Return-Path: MAILER-DAEMON", "system_sender", "RFC 3834, 2"],
@@ -151,6 +157,7 @@ const fieldTable = [
   ["Content-Type: text/calendar; charset=utf-8; method=REPLY", "calendar_reply", "RFC 6047, 2.4"],
   ["Content-Type: text/calendar; method=REQUEST", "person", "RFC 6047: a person invites"],
   ["Content-Type: multipart/mixed; boundary=report-type=delivery-status", "person", "not a report"],
+  ["Content-class: urn:content-classes:dsn", "delivery_report", "Exchange"],
   ["Content-class: urn:content-classes:mdn", "disposition_notification", "Exchange"],
   ["X-Failed-Recipients: x@example.org", "delivery_report", "Exim"],
   ["Content-Class: urn:content-classes:calendarmessage\r\nSubject: Zugesagt: Termin", "calendar_reply", "Exchange"],
@@ -182,6 +189,20 @@ describe("a message is judged by its fields", () => {
   test.for(fieldTable)("%j is %s (%s)", ([lines, judged]) => {
     expect(verdict(lines === "" ? [] : [lines])).toBe(judged);
   });
+});
+
+test("every rule about fields is met by a row", () => {
+  const fields = fieldTable.flatMap(([lines]) => written(lines === "" ? [] : [lines]).fields);
+  const unmet = fieldRules.filter(
+    ({ names, says }) =>
+      !fields.some(
+        ({ name, value }) =>
+          names.some((rule) =>
+            rule.endsWith("*") ? name.toLowerCase().startsWith(rule.slice(0, -1)) : rule === name.toLowerCase(),
+          ) && says(value),
+      ),
+  );
+  expect(unmet.map(({ names, source }) => `${names[0]} (${source})`)).toEqual([]);
 });
 
 /** Local parts of From, and who says so. */

@@ -86,7 +86,7 @@ function judgeContent(message: ParsedMessage): Automatic | undefined {
 
 function judgeReversePath({ fields }: ParsedMessage, { recordsReturnPath }: GuardContext): Automatic | undefined {
   const values = valuesOf(fields, "Return-Path");
-  if (values.some((value) => value.trim() === "<>")) return automatic("null_reverse_path", "Return-Path: <>");
+  if (values.some((value) => /^\s*<\s*>/.test(value))) return automatic("null_reverse_path", "Return-Path: <>");
   return values.length === 0 && recordsReturnPath
     ? automatic("null_reverse_path", "There is no Return-Path, and the mailbox's server records it.")
     : undefined;
