@@ -20,7 +20,8 @@ export async function startService(reply: (request: SeenRequest) => ServiceReply
   const server = createServer(async (request, response) => {
     const chunks: Uint8Array[] = [];
     for await (const chunk of request) chunks.push(chunk);
-    const seen = { ...headOf(request), body: Buffer.concat(chunks).toString() };
+    const { method, url: path, headers } = request;
+    const seen = { method, path, headers, body: Buffer.concat(chunks).toString() };
     requests.push(seen);
     const said = reply(seen);
     if (said === "silence") return;
@@ -34,9 +35,3 @@ export async function startService(reply: (request: SeenRequest) => ServiceReply
   });
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`, requests };
 }
-
-const headOf = ({ method, url, headers }: { method?: string; url?: string; headers: IncomingHttpHeaders }) => ({
-  method,
-  path: url,
-  headers,
-});
