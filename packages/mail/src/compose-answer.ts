@@ -8,12 +8,13 @@ import { domainOf } from "./address.ts";
 import { type ComposedMessage, composeMessage, makeMessageId } from "./compose.ts";
 import { plainLine } from "./field-text.ts";
 import { isId } from "./ids.ts";
-import { type LoopMark, loopHeader, type Sign } from "./loop-header.ts";
+import { type LoopMark, loopHeader } from "./loop-header.ts";
 import { parseMailbox } from "./mailbox.ts";
 import { composeLimits, type FieldProblem, fieldProblem, type MessageFields } from "./message-fields.ts";
 import type { ParsedMessage, WrittenMailbox } from "./parsed-message.ts";
 import { quoteHtml, quoteText } from "./quotation.ts";
 import { replySubject } from "./reply-subject.ts";
+import type { Sign } from "./signed-name.ts";
 import { threadOf } from "./thread.ts";
 
 export interface AnswerInput {

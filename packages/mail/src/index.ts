@@ -3,6 +3,7 @@ export * from "./address.ts";
 export * from "./answer-recipient.ts";
 export * from "./answer-settings.ts";
 export * from "./authentication-results.ts";
+export { authorOf, type SoleMailbox } from "./author.ts";
 export * from "./backoff.ts";
 export * from "./compose.ts";
 export * from "./compose-answer.ts";

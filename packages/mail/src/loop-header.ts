@@ -10,6 +10,7 @@ import type { HeaderField } from "./field.ts";
 import { valuesOf } from "./field-text.ts";
 import { isId } from "./ids.ts";
 import type { ParsedField } from "./parsed-message.ts";
+import type { Sign } from "./signed-name.ts";
 
 /** Not of the `Mailfleet-` names, which tell a submission server what to do and are taken out there. */
 export const loopHeaderName = "X-Mailfleet-Loop";
@@ -24,10 +25,7 @@ export interface LoopMark {
 
 export type ReadLoopHeader = ({ readonly kind: "ours" } & LoopMark) | { readonly kind: "foreign" };
 
-/** Gives at least 16 bytes, such as an HMAC. */
-export type Sign = (text: string) => Uint8Array;
-
-/** The field of an answer. Throws where the mark is not one: that is our own error. */
+/** The field of an answer; `sign` gives at least 16 bytes. Throws where the mark is not one: that is our own error. */
 export function loopHeader(mark: LoopMark, sign: Sign): HeaderField {
   const { fleet, mailbox, depth } = mark;
   if (!isId(fleet) || !isId(mailbox) || !Number.isInteger(depth) || depth < 1 || depth > maxDepth) {

@@ -5,8 +5,9 @@
  */
 import { authorOf, ownAddressTest } from "../author.ts";
 import { plainLine, valuesOf } from "../field-text.ts";
-import { readLoopHeader, type Sign } from "../loop-header.ts";
+import { readLoopHeader } from "../loop-header.ts";
 import type { ParsedMessage } from "../parsed-message.ts";
+import type { Sign } from "../signed-name.ts";
 import type { SkipReason } from "../skip-reasons.ts";
 import { fieldRules } from "./automatic-fields.ts";
 import { automaticSubject } from "./automatic-subject.ts";
