@@ -1,7 +1,6 @@
 /** One call of a model: the AI SDK over the guarded way out, and what came of it as a value. */
-import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import type { MailboxSecrets, ModelSettings } from "@mailfleet/mail";
-import { APICallError, generateText, jsonSchema, type ModelMessage, type ToolSet, tool } from "ai";
+import type { ModelMessage, ToolSet } from "ai";
 import type { AnswerFailure } from "../answerer.ts";
 import { type EgressProblem, type EgressRules, guardedFetch } from "../egress.ts";
 import { readRetryAfter } from "../webhook-call.ts";
@@ -66,6 +65,14 @@ export async function callModel(
   signal: AbortSignal,
 ): Promise<ModelReply | ModelTrouble> {
   const { settings, secrets } = endpoint;
+  const { createOpenAICompatible, APICallError, generateText, jsonSchema, tool } = await loadSdk();
+  /** Without `execute`: each call is a step of ours. The SDK checks no arguments; the toolbox does. */
+  const tools: ToolSet = Object.fromEntries(
+    question.tools.map(({ name, description, parameters }) => [
+      name,
+      tool({ description, inputSchema: jsonSchema(parameters) }),
+    ]),
+  );
   const outside: { problem?: EgressProblem } = {};
   const provider = createOpenAICompatible({
     name: "model",
@@ -81,7 +88,7 @@ export async function callModel(
       model: provider(settings.model),
       instructions: question.instructions,
       messages: [...question.messages],
-      tools: toolSet(question.tools),
+      tools,
       maxOutputTokens: question.maxOutputTokens,
       ...(settings.temperature !== undefined && { temperature: settings.temperature }),
       maxRetries: 0,
@@ -152,14 +159,8 @@ function guarded(
   };
 }
 
-/** Without `execute`: each call is a step of ours. The SDK checks no arguments; the toolbox does. */
-const toolSet = (tools: readonly ToolDescription[]): ToolSet =>
-  Object.fromEntries(
-    tools.map(({ name, description, parameters }) => [
-      name,
-      tool({ description, inputSchema: jsonSchema(parameters) }),
-    ]),
-  );
+/** Some megabytes of code that a process without a model never needs; loaded once. */
+const loadSdk = async () => ({ ...(await import("@ai-sdk/openai-compatible")), ...(await import("ai")) });
 
 /** Some models think aloud before they answer. */
 const withoutThoughts = (text: string): string =>
