@@ -10,7 +10,7 @@ const originals = (
   "doorgestuurd bericht|vidarebefordrat meddelande|wiadomość przekazana"
 ).split("|");
 
-const betweenDashes = /^[\s>*]*[-–—_]{2,40}\s*([^\s\-–—_].{0,60}?)\s*[-–—_]{2,40}\s*$/u;
+const betweenDashes = /^[\s*]*[-–—_]{2,40}\s*([^\s\-–—_].{0,60}?)\s*[-–—_]{2,40}\s*$/u;
 
 /** Apple Mail's, which have no dashes. */
 const forwardings = new Set([
@@ -65,11 +65,12 @@ export function isQuoteSeparator(lines: readonly string[], at: number): boolean 
   return beginsHeaderBlock(lines, at);
 }
 
-/** From, and then at least two of date, To and Subject, in the few lines that follow. */
+/** From or (as GMX has it) the date, and in the few lines that follow at least two of the others, From among them. */
 function beginsHeaderBlock(lines: readonly string[], at: number): boolean {
-  if (labelOf(lines[at]!) !== "from") return false;
-  const kinds = new Set(lines.slice(at + 1, at + blockLines).map(labelOf));
-  return [kinds.has("date"), kinds.has("to"), kinds.has("subject")].filter(Boolean).length >= 2;
+  const first = labelOf(lines[at]!);
+  if (first !== "from" && first !== "date") return false;
+  const kinds = new Set(lines.slice(at, at + blockLines).flatMap((line) => labelOf(line) ?? []));
+  return kinds.has("from") && kinds.size >= 3;
 }
 
 function labelOf(line: string): "from" | "date" | "to" | "subject" | undefined {

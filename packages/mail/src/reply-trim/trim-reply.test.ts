@@ -73,6 +73,7 @@ const separators = [
   ["Outlook, Russian", outlook("От:", "Отправлено:", "Кому:", "Тема:")],
   ["Outlook, Chinese", outlook("发件人：", "发送时间：", "收件人：", "主题：")],
   ["Outlook, Japanese", outlook("差出人:", "送信日時:", "宛先:", "件名:")],
+  ["GMX", outlook("Gesendet:", "Von:", "An:", "Betreff:")],
   ["old Outlook", "-----Original Message-----\nFrom: Help\n\nIt is late."],
   ["old Outlook, German", "-----Ursprüngliche Nachricht-----\nVon: Help\n\nEs kommt."],
   ["old Outlook, French", "-----Message d’origine-----\nDe : Help\n\nEn retard."],
@@ -136,6 +137,12 @@ describe("what a person wrote stays whole", () => {
   test("between quoted lines, and below them", () => {
     const text = `Ann here.\n\nOn 22 Nov 2026, at 10:00, Help <h@shop.example> wrote:\n> Which colour?\nBlue.\n\n> Which size?\n\nLarge,\nplease.\n\n-- \nAnn`;
     expect(trimReply(text).written).toBe("Ann here.\n\nBlue.\n\nLarge,\nplease.");
+  });
+
+  test("below a separator that was itself quoted", () => {
+    expect(trimReply("> -----Original Message-----\n> From: Help\n> It is late.\n\nHow late?").written).toBe(
+      "How late?",
+    );
   });
 
   test("below everything that is quoted", () => {
