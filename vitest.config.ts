@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 // `source` runs the workspace's packages as they are written, with no build.
-const resolve = { conditions: ["source"], externalConditions: ["source"] };
+const resolve = { conditions: ["mailfleet-source"], externalConditions: ["mailfleet-source"] };
 
 export default defineConfig(({ mode }) => ({
   resolve: { conditions: resolve.conditions },

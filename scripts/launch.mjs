@@ -24,7 +24,7 @@ const orphanGraceMs = 2_000;
 export function launch({ node, env }, args) {
   const child = spawn(
     node,
-    ["--conditions=source", "--disable-warning=ExperimentalWarning", `--import=${lifeline}`, ...args],
+    ["--conditions=mailfleet-source", "--disable-warning=ExperimentalWarning", `--import=${lifeline}`, ...args],
     {
       env,
       detached: true,

@@ -29,7 +29,7 @@ const root = new URL("../../", import.meta.url);
 
 /** Starts a TypeScript program of this repository, from source. `options` reach it as JSON, in its first argument. */
 export function startProgram(file: string, options: unknown, more: ChildOptions = { ipc: true }): Child {
-  const args = ["--conditions=source", "--disable-warning=ExperimentalWarning", ...(more.nodeArgs ?? [])];
+  const args = ["--conditions=mailfleet-source", "--disable-warning=ExperimentalWarning", ...(more.nodeArgs ?? [])];
   return startChild(process.execPath, [...args, fileURLToPath(new URL(file, root)), JSON.stringify(options)], more);
 }
 

@@ -9,6 +9,8 @@ import type { AppTrouble } from "../fleet/app-process.ts";
 const mains: Readonly<Record<string, string>> = {
   intake: "../../apps/intake/src/main.ts",
   dispatch: "../../apps/outbox-dispatch/src/main.ts",
+  watch: "../../apps/imap-watch/src/main.ts",
+  answer: "../../apps/answer-worker/src/main.ts",
 };
 
 const [, , app = "", json = "{}"] = process.argv;

@@ -45,7 +45,7 @@ function here(block: string): string {
     ["http://127.0.0.1:8628/", fleet.address("Demo inbox")],
     ["127.0.0.1:2587", fleet.address("SMTP submission")],
     ["var/", `${data.path}/`],
-    ["npx mailfleet ", `"${process.execPath}" --conditions=source apps/cli/src/main.ts `],
+    ["npx mailfleet ", `"${process.execPath}" --conditions=mailfleet-source apps/cli/src/main.ts `],
   ] as const;
   return replaced.reduce((text, [from, to]) => text.replaceAll(from, to), block);
 }

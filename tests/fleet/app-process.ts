@@ -34,12 +34,12 @@ const logLines = 1_000;
 
 /** `settings` are by their names without "MAILFLEET_". */
 export function startApp(
-  app: "intake" | "dispatch",
+  app: "intake" | "dispatch" | "watch" | "answer",
   settings: Readonly<Record<string, string>>,
   trouble: AppTrouble = {},
 ): AppProcess {
   const environment = Object.entries(settings).map(([name, value]) => [`MAILFLEET_${name}`, value]);
-  const child = spawn(process.execPath, ["--conditions=source", entry, app, JSON.stringify(trouble)], {
+  const child = spawn(process.execPath, ["--conditions=mailfleet-source", entry, app, JSON.stringify(trouble)], {
     env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: compileCache, ...Object.fromEntries(environment) },
     stdio: ["pipe", "pipe", "pipe"],
   });

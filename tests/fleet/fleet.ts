@@ -15,6 +15,8 @@ export interface Fleet extends AsyncDisposable {
   readonly apps: readonly AppProcess[];
   startIntake(trouble?: AppTrouble): Promise<AppProcess>;
   startDispatch(trouble?: AppTrouble, settings?: Readonly<Record<string, string>>): AppProcess;
+  startWatch(trouble?: AppTrouble, settings?: Readonly<Record<string, string>>): AppProcess;
+  startAnswer(trouble?: AppTrouble, settings?: Readonly<Record<string, string>>): AppProcess;
   /** Makes a tenant with a key and an account "main" on loopback. */
   tenant(id: string, account: Partial<AccountSettings> & { readonly port: number }): Promise<void>;
   /** Resolves once nothing waits but what is held. */
@@ -32,6 +34,8 @@ export interface FleetOptions {
 const adminToken = "an-admin-token-for-tests";
 /** So that a dead process's mail is taken over soon, and mail that is tried again is so at once. */
 const quickDispatch = { WORKER_LEASE: "1500ms", DISPATCH_SWEEP: "100ms" };
+const quickWatch = { WATCH_LEASE: "1500ms", WATCH_TICK: "200ms" };
+const quickAnswer = { WORKER_LEASE: "1500ms", ANSWER_SWEEP: "100ms" };
 const quickRetry = { baseMs: 100, maxMs: 500 };
 
 export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
@@ -46,6 +50,15 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   const ledger = openLedger();
   const keep = stack.move();
 
+  const start = (
+    app: "dispatch" | "watch" | "answer",
+    own: Readonly<Record<string, string>>,
+    trouble: AppTrouble | undefined,
+  ) => {
+    const process = startApp(app, { ...settings, LOG_LEVEL: "warn", ...own }, trouble);
+    apps.push(process);
+    return process;
+  };
   const settings = {
     DATABASE_URL: databaseUrl,
     DATABASE_POOL_SIZE: "4",
@@ -68,12 +81,9 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
       ledger.reach({ apiUrl: `http://127.0.0.1:${http.port}`, smtpPort: Number(smtp.port) });
       return app;
     },
-    startDispatch(trouble, own = {}) {
-      const all = { ...settings, LOG_LEVEL: "warn", ...quickDispatch, ...options.dispatch, ...own };
-      const app = startApp("dispatch", all, trouble);
-      apps.push(app);
-      return app;
-    },
+    startDispatch: (trouble, own = {}) => start("dispatch", { ...quickDispatch, ...options.dispatch, ...own }, trouble),
+    startWatch: (trouble, own = {}) => start("watch", { ...quickWatch, ...own }, trouble),
+    startAnswer: (trouble, own = {}) => start("answer", { ...quickAnswer, ...own }, trouble),
     async tenant(id, account) {
       await store.tenants.put(id, {});
       const put = await store.accounts.put(id, "main", {

@@ -1,5 +1,5 @@
 /**
- * Runs seeds of the simulation, for people: `node --conditions=source tests/simulation/main.ts --seed 17` shows what one
+ * Runs seeds of the simulation, for people: `node --conditions=mailfleet-source tests/simulation/main.ts --seed 17` shows what one
  * does, `--seed 1 --seeds 1000` looks for one that fails.
  */
 import { chmod, mkdtemp, rm } from "node:fs/promises";

@@ -6,6 +6,6 @@ export function reportOf({ seed, violations, trace, steps, kept }: SeedResult, l
     `seed ${seed}: ${steps} steps, ${kept} copies at the next hop`,
     ...trace.slice(Math.max(0, trace.length - lines)),
     ...violations.map((violation) => `VIOLATION ${violation}`),
-    `again: node --conditions=source tests/simulation/main.ts --seed ${seed} --lines 10000`,
+    `again: node --conditions=mailfleet-source tests/simulation/main.ts --seed ${seed} --lines 10000`,
   ].join("\n");
 }

@@ -22,7 +22,7 @@ interface Started {
 }
 
 function start(env: Record<string, string>): Started {
-  const child = spawn(process.execPath, ["--conditions=source", path.join(import.meta.dirname, "main.ts")], {
+  const child = spawn(process.execPath, ["--conditions=mailfleet-source", path.join(import.meta.dirname, "main.ts")], {
     env: { PATH: process.env.PATH, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });

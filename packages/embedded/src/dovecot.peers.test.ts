@@ -35,7 +35,7 @@ type Started = Pick<EmbeddedDovecot, "pid" | "ports" | "folder">;
 async function forked(options: { words?: string[]; uid?: number } = {}): Promise<{ child: ChildProcess } & Started> {
   const program = fileURLToPath(new URL("./testing/start-dovecot-and-wait.ts", import.meta.url));
   const child = fork(program, [dataDir, ...(options.words ?? [])], {
-    execArgv: ["--conditions=source"],
+    execArgv: ["--conditions=mailfleet-source"],
     stdio: "inherit",
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   });

@@ -37,7 +37,7 @@ interface Urls {
 
 async function forked(...words: string[]): Promise<{ child: ChildProcess; urls: Urls }> {
   const program = fileURLToPath(new URL("./testing/start-and-wait.ts", import.meta.url));
-  const child = fork(program, [dataDir, ...words], { execArgv: ["--conditions=source"], stdio: "inherit" });
+  const child = fork(program, [dataDir, ...words], { execArgv: ["--conditions=mailfleet-source"], stdio: "inherit" });
   children.push(child);
   const [urls] = await once(child, "message", { signal: AbortSignal.timeout(20_000) });
   return { child, urls };

@@ -7,7 +7,7 @@ const script = fileURLToPath(new URL("testing/process.ts", import.meta.url));
 
 /** Runs the test process, sends it these signals when it is ready, and resolves with how it ended. */
 async function runProcess(way: string, signals: readonly NodeJS.Signals[] = []) {
-  const child = spawn(process.execPath, ["--conditions=source", script, way], { stdio: "pipe" });
+  const child = spawn(process.execPath, ["--conditions=mailfleet-source", script, way], { stdio: "pipe" });
   let said = "";
   let complained = "";
   child.stderr.setEncoding("utf8").on("data", (text) => {

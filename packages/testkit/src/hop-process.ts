@@ -20,7 +20,7 @@ export interface HopProcess extends AsyncDisposable {
 
 export async function startHopProcess(options: HopOptions = {}): Promise<HopProcess> {
   const main = fileURLToPath(new URL("./hop-process-main.ts", import.meta.url));
-  const child = spawn(process.execPath, ["--conditions=source", main, JSON.stringify(options)], {
+  const child = spawn(process.execPath, ["--conditions=mailfleet-source", main, JSON.stringify(options)], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   const firstLine = once(createInterface(child.stdout), "line");

@@ -45,7 +45,7 @@ export function spawnFleet(dataDir: string, settings: Readonly<Record<string, st
   const freePorts = Object.fromEntries(ports.map((name) => [`${name}_PORT`, "0"]));
   const all = Object.entries({ DATA_DIR: dataDir, ...freePorts, ...settings });
   const variables = all.map(([name, value]) => `MAILFLEET_${name}=${value}`);
-  const command = [...variables, process.execPath, "--conditions=source", main, "up"];
+  const command = [...variables, process.execPath, "--conditions=mailfleet-source", main, "up"];
   return spawn("env", command, { stdio: ["ignore", "pipe", "pipe"] });
 }
 
