@@ -8,7 +8,7 @@ const message = readFileSync(new URL("testdata/06-attachments.eml", import.meta.
 describe("an open parser", () => {
   let parser: Parser;
   beforeAll(() => {
-    parser = openParser();
+    parser = openParser({ heapMb: 64 }); // A quarter of what it has in service.
   });
   afterAll(() => parser[Symbol.asyncDispose]());
 

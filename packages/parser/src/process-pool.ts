@@ -168,7 +168,10 @@ const closed = (): Error => new Error("the processes were closed");
 function forkEntry({ entry, heapMb }: ProcessPoolOptions): ChildProcess {
   return fork(entry, [], {
     env: {}, // What reads strangers' mail needs none of our secrets.
-    execArgv: [`--max-old-space-size=${heapMb}`, ...(entry.pathname.endsWith(".ts") ? ["--conditions=mailfleet-source"] : [])],
+    execArgv: [
+      `--max-old-space-size=${heapMb}`,
+      ...(entry.pathname.endsWith(".ts") ? ["--conditions=mailfleet-source"] : []),
+    ],
     serialization: "advanced",
     stdio: ["ignore", "ignore", "ignore", "ipc"],
   });
