@@ -26,7 +26,11 @@ const dayMs = 86_400_000;
  * names the last message where all are older (RFC 9051 section 6.4.8).
  */
 export async function listUids(line: Line, criteria: Criteria): Promise<Answer<readonly number[]>> {
-  if (criteria.uids === undefined) return searchOnce(line, criteria);
+  if (criteria.uids === undefined) {
+    // Dovecot calls 1:0 no set at all.
+    const isEmpty = (criteria.toUid ?? Number.POSITIVE_INFINITY) < (criteria.fromUid ?? 1);
+    return isEmpty ? { ok: true, value: [] } : searchOnce(line, criteria);
+  }
   const found: number[] = [];
   for (const some of batchesOf(criteria.uids, sizeLimits.uidsPerCommand)) {
     const answer = await searchOnce(line, { ...criteria, uids: some });
@@ -37,7 +41,7 @@ export async function listUids(line: Line, criteria: Criteria): Promise<Answer<r
 }
 
 async function searchOnce(line: Line, criteria: Criteria): Promise<Answer<readonly number[]>> {
-  const answer = await line.command("SEARCH", () => line.client.search(queryOf(criteria), { uid: true }));
+  const answer = await line.command("SEARCH", () => line.client.search(queryOf(criteria, new Date()), { uid: true }));
   if (!answer.ok) return answer;
   const { fromUid = 1, toUid = Number.POSITIVE_INFINITY } = criteria;
   const asked = criteria.uids && new Set(criteria.uids);
@@ -47,7 +51,7 @@ async function searchOnce(line: Line, criteria: Criteria): Promise<Answer<readon
   return { ok: true, value: uids.sort((a, b) => a - b) };
 }
 
-export function queryOf({ fromUid, toUid, uids, unseen, filters, since, until }: Criteria): SearchObject {
+export function queryOf({ fromUid, toUid, uids, unseen, filters, since, until }: Criteria, now: Date): SearchObject {
   const range = uids ? sequenceSet(uids) : `${fromUid ?? 1}:${toUid ?? "*"}`;
   return {
     uid: range,
@@ -59,8 +63,15 @@ export function queryOf({ fromUid, toUid, uids, unseen, filters, since, until }:
     ...(filters?.subject ? { subject: filters.subject } : {}),
     ...(filters?.body ? { body: filters.body } : {}),
     ...(since ? { since: new Date(since.getTime() - dayMs) } : {}),
-    ...(until ? { before: new Date(until.getTime() + dayMs) } : {}),
+    // A moment that lies ahead would be asked for as older than no time at all (RFC 5032), which nothing is.
+    ...(until && until.getTime() + dayMs < now.getTime() ? { before: new Date(until.getTime() + dayMs) } : {}),
   };
+}
+
+/** The UID of the open folder's last message; 0 where it is empty. Not every server's UIDNEXT can be trusted. */
+export async function highestUid(line: Line): Promise<Answer<number>> {
+  const answer = await line.command("SEARCH", () => line.client.search({ uid: "*" }, { uid: true }));
+  return answer.ok ? { ok: true, value: Math.max(0, ...(answer.value as number[])) } : answer;
 }
 
 /** UIDs of the open folder's messages with that Message-ID. Servers search for it as a substring. */

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FetchedMessage } from "./fetching.ts";
 import type { Login, ServerSettings } from "./line.ts";
 import { type OpenOptions, openMailbox, type Session } from "./session.ts";
+import { verifyMailbox } from "./verify.ts";
 
 let dovecot: PrivateDovecot;
 let names = 0;
@@ -249,5 +250,38 @@ describe("deeds can be done again", () => {
     await dovecot.deliver(user, letter("meanwhile"));
     expect(await session.wait(20_000)).toBe("news");
     expect(await listed(session)).toEqual([1]);
+  });
+});
+
+describe("verify", () => {
+  test("says what the server can do, and changes nothing", async () => {
+    const user = someUser();
+    await dovecot.deliver(user, letter("verified"));
+    expect(await verifyMailbox(server(), login(user), inbox)).toMatchObject({
+      ok: true,
+      steps: [{ step: "connect" }, { step: "login" }, { step: "folder", ok: true }],
+      following: "idle",
+      folder: { messages: 1, isReadOnly: false },
+      sentFolder: "Sent",
+      draftsFolder: "Drafts",
+    });
+  });
+
+  test("says at which step it ends", async () => {
+    const user = someUser();
+    const starttls = server({ security: "starttls", caPem: dovecot.caPem });
+    expect(await verifyMailbox(starttls, login(user, "wrong"), inbox)).toMatchObject({
+      ok: false,
+      steps: [
+        { step: "connect", ok: true },
+        { step: "tls", ok: true },
+        { step: "login", ok: false },
+      ],
+      trouble: { kind: "authentication" },
+    });
+    expect(await verifyMailbox(server(), login(user), { ...inbox, folder: "Nowhere" })).toMatchObject({
+      ok: false,
+      steps: [{ step: "connect" }, { step: "login" }, { step: "folder", ok: false }],
+    });
   });
 });

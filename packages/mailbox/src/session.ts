@@ -4,7 +4,7 @@ import { type FetchedMessage, fetchContent, fetchMessages, fetchPlaces, type Pla
 import { type Folder, findSpecialFolder, inFolder, type SpecialUse, selectFolder } from "./folder.ts";
 import { type ImapTimeLimits, imapTimeLimits } from "./limits.ts";
 import { type Answer, Line, type Login, type Refusal, type ServerSettings } from "./line.ts";
-import { type Criteria, listByMessageId, listReplies, listUids } from "./listing.ts";
+import { type Criteria, highestUid, listByMessageId, listReplies, listUids } from "./listing.ts";
 import { MailboxTroubleError, type Trouble } from "./trouble.ts";
 import { type Heard, Waiting } from "./waiting.ts";
 
@@ -78,6 +78,12 @@ export class Session implements AsyncDisposable {
   async list(criteria: Criteria): Promise<Answer<readonly number[]>> {
     await inFolder(this.#line, this.folder);
     return listUids(this.#line, criteria);
+  }
+
+  /** The UID of the folder's last message; 0 where it is empty. */
+  async highestUid(): Promise<Answer<number>> {
+    await inFolder(this.#line, this.folder);
+    return highestUid(this.#line);
   }
 
   /** Reads messages and gives each to `take`, which must not use this session. Nothing is marked as seen. */

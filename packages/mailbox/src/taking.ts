@@ -1,0 +1,267 @@
+import type { FetchedMessage, Place } from "./fetching.ts";
+import { LargeMessages } from "./large-messages.ts";
+import { sizeLimits } from "./limits.ts";
+import type { Answer } from "./line.ts";
+import { batchesOf, type Criteria } from "./listing.ts";
+import { needsWord } from "./plan.ts";
+import type { Session } from "./session.ts";
+import type { FolderPlace, MailboxSink, Progress, Start } from "./sink.ts";
+import type { Suspects } from "./suspects.ts";
+import { MailboxTroubleError } from "./trouble.ts";
+
+/** Messages that are to be read and recorded, in ascending order of their UIDs. */
+interface Job {
+  readonly uids: readonly number[];
+  /** How many of them are done. */
+  done: number;
+  /** Written with the last of them. */
+  readonly progress: Progress;
+  /** Moves the watermark: nothing below its first UID is unknown. */
+  readonly isAscent: boolean;
+  readonly includesSeen?: boolean;
+  readonly asSkipped?: string;
+  readonly key?: string;
+}
+
+/**
+ * Takes in what a folder holds, over one connection: lists, reads, has it recorded, and knows how far it has come.
+ * Listing adds jobs; `step` does a batch of one.
+ */
+export class Taking {
+  readonly #session: Session;
+  readonly #start: Start;
+  readonly #sink: MailboxSink;
+  readonly #suspects: Suspects;
+  readonly #signal: AbortSignal;
+  readonly #large: LargeMessages;
+  readonly #place: FolderPlace;
+  readonly #jobs: Job[] = [];
+  /** Every message up to here was listed. */
+  #listedTo = 0;
+
+  constructor(session: Session, start: Start, sink: MailboxSink, suspects: Suspects, signal: AbortSignal) {
+    this.#session = session;
+    this.#start = start;
+    this.#sink = sink;
+    this.#suspects = suspects;
+    this.#signal = signal;
+    this.#place = { folder: start.folder, uidValidity: Number(session.folder.uidValidity) };
+    this.#large = new LargeMessages(start, sink, this.#place, signal, (except) => this.#watermark(except));
+  }
+
+  get hasWork(): boolean {
+    return this.#jobs.length > 0;
+  }
+
+  /** Nobody has looked yet: what arrived since the beginning is new. */
+  async listFirst(): Promise<void> {
+    const highest = await this.#highestUid();
+    const uids = await this.#list({ toUid: highest, since: this.#start.startAt, ...this.#wanted() });
+    const since = await this.#arrivedSince(uids, this.#start.startAt);
+    this.#listedTo = highest;
+    this.#add({ uids: since, isAscent: true, progress: { ...this.#here(), isComplete: true } });
+  }
+
+  /** Goes on from where somebody else has come to. */
+  async listFrom(watermark: number): Promise<void> {
+    this.#listedTo = watermark;
+    await this.listNew({ ...this.#here(), isComplete: true });
+  }
+
+  /** Lists what lies above what was listed. */
+  async listNew(progress?: Progress): Promise<void> {
+    const above = await this.#list({ fromUid: this.#listedTo + 1 });
+    const last = above.at(-1);
+    if (last === undefined && progress === undefined) return;
+    // A few are told apart by their flags once they are here; of many the server says which are wanted.
+    const isFew = above.length <= sizeLimits.messagesPerFetch && this.#start.filters === undefined;
+    const uids = isFew ? above : await this.#list({ uids: above, ...this.#wanted() });
+    this.#listedTo = last ?? this.#listedTo;
+    this.#add({ uids, isAscent: true, progress: { ...progress, isComplete: true } });
+  }
+
+  /**
+   * The folder was renumbered: fingerprints tell which messages are known. Resolves with false where so many are not that
+   * a person must say what becomes of them.
+   */
+  async listRenumbered(): Promise<boolean> {
+    const highest = await this.#highestUid();
+    const since = this.#youngEnough();
+    const uids = await this.#arrivedSince(await this.#list({ toUid: highest, since, ...this.#wanted() }), since);
+    const unknown: number[] = [];
+    for (const some of batchesOf(uids, sizeLimits.messagesPerFetch)) {
+      const found = await this.#fetch(some);
+      const strange = new Set((await this.#sink.unknown(found)).map(({ uid }) => uid));
+      unknown.push(...strange);
+      // Where the known ones lie now.
+      const known = found.filter(({ uid, isWhole }) => isWhole && !strange.has(uid));
+      if (known.length > 0) await this.#sink.record(this.#place, known, {});
+    }
+    const { resume } = this.#start.position;
+    if (resume === null && needsWord(unknown.length)) {
+      await this.#sink.paused(this.#place.uidValidity, unknown.length);
+      return false;
+    }
+    this.#listedTo = highest;
+    const resumed = resume === null ? {} : { resumeDone: true };
+    this.#add({
+      uids: unknown,
+      isAscent: true,
+      progress: { ...this.#here(), isComplete: true, ...resumed },
+      ...(resume === "skip" ? { asSkipped: "before_start" } : {}),
+    });
+    return true;
+  }
+
+  /** Looks below what was listed for what was missed: messages that a server showed late, or out of order. */
+  async listMissed(): Promise<void> {
+    const since = this.#youngEnough();
+    const { highestModseq } = this.#session.folder;
+    const modseq = highestModseq === undefined ? {} : { modseq: String(highestModseq) };
+    const uids = await this.#unrecorded({ since, ...this.#wanted() }, since);
+    this.#add({ uids, isAscent: false, progress: { isReconciled: true, isComplete: true, ...modseq }, key: "missed" });
+  }
+
+  /** Looks through a window of the past for what is not recorded, whoever has opened it since. */
+  async listWindow({ since, until }: { readonly since: Date; readonly until: Date }): Promise<void> {
+    const key = `${since.getTime()}-${until.getTime()}`;
+    if (this.#jobs.some((job) => job.key === key)) return;
+    const { filters } = this.#start;
+    const uids = await this.#unrecorded({ since, until, ...(filters ? { filters } : {}) }, since, until);
+    this.#add({ uids, isAscent: false, includesSeen: true, progress: { backfillDone: true }, key });
+  }
+
+  /** Says that nothing is missing up to now. */
+  async noteComplete(): Promise<void> {
+    await this.#sink.record(this.#place, [], this.#settled({ isComplete: true }));
+  }
+
+  /** Reads a batch and has it recorded. Where that fails, it is still to be done. */
+  async step(): Promise<void> {
+    const job = this.#jobs[0];
+    if (!job) return;
+    const some = job.uids.slice(job.done, job.done + this.#suspects.batchSize(sizeLimits.messagesPerFetch));
+    using _held = await this.#sink.reserve(some.length * sizeLimits.pieceBytes, this.#signal);
+    const found = (await this.#fetch(some)).filter((message) => job.includesSeen || this.#isWanted(message));
+    const ready = found.filter((message) => this.#isReady(message));
+    const large = found.filter((message) => !this.#isReady(message));
+    const doneBefore = job.done;
+    job.done += some.length;
+    const isOver = job.done >= job.uids.length;
+    if (isOver) this.#jobs.shift();
+    this.#large.add(large, job.asSkipped);
+    try {
+      const watermark = job.isAscent ? { watermark: this.#watermark() } : {};
+      await this.#sink.record(
+        this.#place,
+        ready,
+        { ...watermark, ...(isOver ? this.#settled(job.progress) : {}) },
+        job.asSkipped,
+      );
+    } catch (error) {
+      job.done = doneBefore;
+      if (isOver) this.#jobs.unshift(job);
+      throw error;
+    }
+  }
+
+  #add(job: Omit<Job, "done">): void {
+    this.#jobs.push({ ...job, done: 0 });
+  }
+
+  async #unrecorded(criteria: Criteria, since: Date, until?: Date): Promise<readonly number[]> {
+    const uids = await this.#list({ toUid: this.#listedTo, ...criteria });
+    const waiting = new Set(this.#jobs.flatMap((job) => job.uids.slice(job.done)));
+    const unknown = await this.#sink.unknownUids(this.#place.uidValidity, uids);
+    return this.#arrivedSince(
+      unknown.filter((uid) => !waiting.has(uid) && !this.#large.has(uid)),
+      since,
+      until,
+    );
+  }
+
+  /** Whether it can be recorded as it is here, or must be read in pieces first. */
+  #isReady({ isWhole, sizeBytes }: FetchedMessage): boolean {
+    return isWhole || sizeBytes > this.#start.maxContentBytes || sizeBytes === 0;
+  }
+
+  /** Nothing is complete while there is something still to be read. */
+  #settled({ isComplete, ...rest }: Progress): Progress {
+    const isAll = this.#large.lowestUid() === undefined && this.#jobs.length === 0;
+    return isComplete && isAll ? { ...rest, isComplete } : rest;
+  }
+
+  #watermark(except?: number): number {
+    const lowest = [this.#large.lowestUid(except), ...this.#jobs.map((job) => job.isAscent && job.uids[job.done])];
+    return Math.min(this.#listedTo, ...lowest.filter((uid) => typeof uid === "number").map((uid) => uid - 1));
+  }
+
+  #here(): Progress {
+    return { uidValidity: this.#place.uidValidity };
+  }
+
+  #wanted(): Criteria {
+    const { take, filters } = this.#start;
+    return { ...(take === "unseen" ? { unseen: true } : {}), ...(filters ? { filters } : {}) };
+  }
+
+  #isWanted({ flags }: Place): boolean {
+    return !flags.includes("\\Deleted") && (this.#start.take === "all" || !flags.includes("\\Seen"));
+  }
+
+  #youngEnough(): Date {
+    return new Date(Math.max(Date.now() - this.#start.maxAgeMs, this.#start.startAt.getTime()));
+  }
+
+  async #fetch(uids: readonly number[]): Promise<FetchedMessage[]> {
+    const found: FetchedMessage[] = [];
+    const readable = uids.filter((uid) => !this.#suspects.isUnreadable(uid));
+    found.push(...uids.filter((uid) => !readable.includes(uid)).map((uid) => this.#unreadable(uid)));
+    if (readable.length > 0) {
+      this.#suspects.begin(readable);
+      const refusal = await this.#session.fetch(readable, (message) => found.push(message));
+      if (refusal) {
+        this.#suspects.refused();
+        throw troubleOf("FETCH", refusal);
+      }
+      this.#suspects.end();
+    }
+    return found.sort((a, b) => a.uid - b.uid);
+  }
+
+  /** What stands for a message that cannot be read: its place is all that is known of it. */
+  #unreadable(uid: number): FetchedMessage {
+    const bytes = Buffer.from(`${this.#place.uidValidity}/${uid}`);
+    return { uid, flags: [], arrivedAt: new Date(), sizeBytes: 0, bytes, isWhole: false };
+  }
+
+  async #list(criteria: Criteria): Promise<readonly number[]> {
+    return given("SEARCH", await this.#session.list(criteria));
+  }
+
+  async #arrivedSince(uids: readonly number[], since: Date, until?: Date): Promise<readonly number[]> {
+    if (uids.length === 0) return uids;
+    return given("FETCH", await this.#session.places(uids))
+      .filter(({ arrivedAt }) => !isBefore(arrivedAt, since) && (until === undefined || arrivedAt <= until))
+      .map(({ uid }) => uid)
+      .sort((a, b) => a - b);
+  }
+
+  async #highestUid(): Promise<number> {
+    return given("SEARCH", await this.#session.highestUid());
+  }
+}
+
+/** INTERNALDATE has whole seconds. */
+const isBefore = (arrivedAt: Date, moment: Date): boolean =>
+  arrivedAt.getTime() < Math.floor(moment.getTime() / 1_000) * 1_000;
+
+/** A folder that cannot be searched or read is one that is not followed. */
+function troubleOf(command: string, { code, detail }: { readonly code: string; readonly detail: string }) {
+  return new MailboxTroubleError({ kind: "protocol", code, detail: `${command}: ${detail}` });
+}
+
+function given<T>(command: string, answer: Answer<T>): T {
+  if (!answer.ok) throw troubleOf(command, answer);
+  return answer.value;
+}
