@@ -1,6 +1,6 @@
 /** Every named moment: a process dies right there, others go on, and no promise is broken. */
 import { once } from "node:events";
-import { type CrashPoint, crashPoints } from "@mailfleet/service";
+import { type OutboundCrashPoint, outboundCrashPoints } from "@mailfleet/service";
 import { type MisbehavingHop, startMisbehavingHop } from "@mailfleet/testkit";
 import { describe, expect, test } from "vitest";
 import { startFleet } from "../fleet/fleet.ts";
@@ -20,7 +20,7 @@ interface Scene {
 
 const puttingOff = (hop: MisbehavingHop) => hop.answers("rcpt", "450 4.2.0 not yet", { times: 40 });
 
-const scenes: Readonly<Record<CrashPoint, Scene>> = {
+const scenes: Readonly<Record<OutboundCrashPoint, Scene>> = {
   "dispatch-after-lane": { app: "dispatch", hit: 1 },
   "dispatch-after-claim": { app: "dispatch", hit: 2 },
   "dispatch-before-promote": { app: "dispatch", hit: 7 },
@@ -56,7 +56,7 @@ const tooLate = (ms: number) =>
   once(AbortSignal.timeout(ms), "abort").then(() => `nobody came to that point within ${ms} ms`);
 
 describe.concurrent("whichever process dies, and wherever", () => {
-  test.for(crashPoints)(
+  test.for(outboundCrashPoints)(
     "at %s nothing is lost, and no copy is made in silence",
     { timeout: 180_000 },
     async (point) => {

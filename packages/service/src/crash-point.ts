@@ -2,7 +2,7 @@
  * Moments at which a process may die, by name: what must hold when it dies right there is tested by letting it die
  * right there. A point that nobody has armed costs one comparison.
  */
-export const crashPoints = [
+export const outboundCrashPoints = [
   "dispatch-after-lane",
   "dispatch-after-claim",
   "dispatch-before-promote",
@@ -23,7 +23,16 @@ export const crashPoints = [
   "intake-smtp-after-commit",
 ] as const;
 
-export type CrashPoint = (typeof crashPoints)[number];
+/** Those of the way in. */
+export const inboundCrashPoints = [
+  "answer-after-claim",
+  "answer-after-answerer",
+  "answer-before-commit",
+  "answer-after-commit",
+] as const;
+
+export type OutboundCrashPoint = (typeof outboundCrashPoints)[number];
+export type CrashPoint = OutboundCrashPoint | (typeof inboundCrashPoints)[number];
 
 /** How a process shall die, or stand still, when it comes to a point. */
 export interface ArmedCrash {

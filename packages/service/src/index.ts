@@ -1,6 +1,15 @@
 /** The life of a process: run(), its scope, health, and timers. */
 export { type Clock, monotonicClock } from "./clock.ts";
-export { type ArmedCrash, armCrash, type CrashPoint, crashPoint, crashPointAhead, crashPoints } from "./crash-point.ts";
+export {
+  type ArmedCrash,
+  armCrash,
+  type CrashPoint,
+  crashPoint,
+  crashPointAhead,
+  inboundCrashPoints,
+  type OutboundCrashPoint,
+  outboundCrashPoints,
+} from "./crash-point.ts";
 export { type Check, createHealth, type Health, type HealthOptions, type HealthReport } from "./health.ts";
 export { run } from "./run.ts";
 export { createScope, type OpenScope, type Scope, type ScopeOptions } from "./scope.ts";

@@ -96,6 +96,11 @@ export function defineMetrics(
     sweepRepairs: counter("mailfleet_sweep_repairs_total", "Errands that a sweep had to make anew.", "kind"),
     roundFailures: counter("mailfleet_round_failures_total", "Rounds that the database failed.", "code"),
 
+    inbound: counter("mailfleet_inbound_total", "Inbound messages that have ended, by how.", "outcome"),
+    answers: counter("mailfleet_answers_total", "Answers, by who wrote them.", "answerer"),
+    answerErrors: counter("mailfleet_answer_errors_total", "Tries to answer that came to nothing.", "reason"),
+    modelTokens: tallies(registry, "mailfleet_model_tokens_total", "Tokens that models have used.", [])({}),
+
     httpSeconds: histogram("mailfleet_http_seconds", "How long HTTP requests took.", requestSeconds, [
       "method",
       "route",

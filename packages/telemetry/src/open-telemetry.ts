@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { type AnswerEvents, answerEvents } from "./answer-events.ts";
 import { type DeliveryEvents, deliveryEvents } from "./delivery-events.ts";
 import { type EdgeEvents, edgeEvents } from "./edge-events.ts";
 import { type FleetEvents, fleetEvents } from "./fleet-events.ts";
@@ -18,7 +19,7 @@ export interface TelemetryOptions extends LogOptions {
 }
 
 /** One function per thing that happens: it writes the log line and counts the metric together. */
-export interface Telemetry extends DeliveryEvents, FleetEvents, EdgeEvents, AsyncDisposable {
+export interface Telemetry extends DeliveryEvents, FleetEvents, EdgeEvents, AnswerEvents, AsyncDisposable {
   /** For what is no event of the mail's: starting, stopping, trouble. */
   readonly log: Log;
   readonly metricsContentType: string;
@@ -50,6 +51,7 @@ export function openTelemetry(app: string, options: TelemetryOptions): Telemetry
       ...deliveryEvents(log, metrics),
       ...fleetEvents(log, metrics),
       ...edgeEvents(log, metrics),
+      ...answerEvents(log, metrics),
       log,
       metricsContentType: registry.contentType,
       metrics: () => registry.metrics(),

@@ -232,3 +232,29 @@ test("what runs is told with the version of the fleet", async () => {
   const manifest = JSON.parse(await readFile(new URL("../../../package.json", import.meta.url), "utf8"));
   expect((await samples("mailfleet_build_info"))[0]).toContain(`version="${manifest.version}"`);
 });
+
+test("an inbound message is counted once, by how it has ended, and every try that came to nothing by its reason", async () => {
+  const { telemetry, samples, lines } = open();
+  const inbound = { inboundId: "i-1", tenantId: "acme", mailboxId: "help" };
+  telemetry.answered({ ...inbound, answerer: "template", messageId: "<answer-1@example.org>" });
+  telemetry.skipped({ ...inbound, reason: "auto_submitted" });
+  telemetry.answerFailed({ ...inbound, reason: "webhook_timeout", detail: "late", retryInMs: 30_000 });
+  telemetry.answerFailed({ ...inbound, reason: "webhook_timeout", detail: "late" });
+  telemetry.modelUsed({ tokens: 120 });
+  expect(await samples("mailfleet_inbound_total")).toEqual([
+    'mailfleet_inbound_total{outcome="answered"} 1',
+    'mailfleet_inbound_total{outcome="skipped"} 1',
+    'mailfleet_inbound_total{outcome="failed"} 1',
+  ]);
+  expect(await samples("mailfleet_answers_total")).toEqual(['mailfleet_answers_total{answerer="template"} 1']);
+  expect(await samples("mailfleet_answer_errors_total")).toEqual([
+    'mailfleet_answer_errors_total{reason="webhook_timeout"} 2',
+  ]);
+  expect(await samples("mailfleet_model_tokens_total")).toEqual(["mailfleet_model_tokens_total 120"]);
+  expect(lines().map(({ event, reason, level }) => [event, reason, level])).toEqual([
+    ["answered", undefined, "info"],
+    ["skipped", "auto_submitted", "info"],
+    ["answer_failed", "webhook_timeout", "info"],
+    ["answer_failed", "webhook_timeout", "warn"],
+  ]);
+});
