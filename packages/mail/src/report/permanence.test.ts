@@ -32,6 +32,7 @@ const judgements = [
   ["5.0.0", "Unrouteable address", "hard", "Exim"],
   [undefined, "Sorry, no mailbox here by that name. (#5.1.1)", "hard", "qmail"],
   [undefined, "This user doesn't have a yahoo.com account (ann@yahoo.com) [-5]", "hard", "Yahoo"],
+  [undefined, "554 delivery error: dd This user doesn\u2019t have an example account", "hard", "Yahoo"],
   [undefined, "550 spam: user unknown rate too high", "soft", "a filter that quotes"],
   [undefined, "550 mailbox is full", "soft", "no code but 550"],
   [undefined, "551 not here, try <ann@example.org>", "hard", "RFC 5321 section 3.4"],

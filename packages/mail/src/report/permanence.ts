@@ -70,7 +70,7 @@ export function permanence(status: string | undefined, diagnostic: string | unde
   if (specific.length > 0) return specific.every((code) => hardCodes.has(code)) ? "hard" : "soft";
   if (codes.some((code) => code.startsWith("5.7."))) return "soft";
   if (hardReplyCodes.has(quoted.replyCode ?? 0)) return "hard";
-  const lower = text.toLowerCase();
+  const lower = text.toLowerCase().replaceAll("\u2019", "'");
   return wordings.find(([words]) => words.test(lower))?.[1] ?? "soft";
 }
 

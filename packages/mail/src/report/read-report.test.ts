@@ -113,6 +113,11 @@ const corpus: Readonly<Record<string, readonly string[]>> = {
     "<order-39@example.com>",
     "signed",
   ],
+  "35-exim-alias": [
+    "delivery_status exim",
+    "ann@example.net|team@example.org failed 5.1.1 hard",
+    "<order-40@example.com>",
+  ],
 };
 
 const files = readdirSync(folder).sort();

@@ -29,6 +29,8 @@ const namedLine = new RegExp(`^[^()@]{1,100}\\(${address}\\)[ \\t]{0,4}(?:$|<mai
 /** `550 5.1.1 <ann@example.org>... User unknown`, from whatever product. */
 const codeLine = new RegExp(`^.{0,80}\\b[45]\\d\\d[ -].{0,200}?<${address}>`, "i");
 
+const expandedFrom = new RegExp(`\\((?:ultimately )?(?:generated|expanded) from:? ?<?${address}>?\\)`, "i");
+
 /** Reads the text of a bounce; undefined where it is in no shape that is known. The sender was judged before. */
 export function readTextBounce(text: string, top: Header): TextBounce | undefined {
   const lines = text.split("\n").map((line) => line.slice(0, lineLength).trimEnd());
@@ -48,7 +50,7 @@ export function readTextBounce(text: string, top: Header): TextBounce | undefine
     const diagnostic = reason || reasonForAll;
     const { status } = quotedCodes(diagnostic);
     return reportedRecipient({
-      addresses: [recipient],
+      addresses: [recipient, ...aliasesOf(diagnostic)],
       action,
       ...(status !== undefined && { status }),
       ...(diagnostic !== "" && { diagnostic }),
@@ -56,6 +58,12 @@ export function readTextBounce(text: string, top: Header): TextBounce | undefine
   });
   const returned = cut < 0 ? undefined : returnedHeader(lines.slice(cut + 1));
   return { format: wording?.format ?? "text", recipients, ...(returned && { returned }) };
+}
+
+/** Exim and Sendmail tell of which alias a recipient came: the alias is what was mailed. */
+function aliasesOf(reason: string): readonly string[] {
+  const alias = normalised(expandedFrom.exec(reason)?.[1] ?? "");
+  return alias === undefined ? [] : [alias];
 }
 
 /** X-Failed-Recipients: Exim's and Google's list of who did not get the message. */
