@@ -146,6 +146,20 @@ test("where reverse-paths are signed, a bounce without a signature is noted and 
   expect(await suppressionOf("verp")).toBeUndefined();
 });
 
+test("what a fellow recipient could have invented is only counted", async () => {
+  const accountUid = await rig.account("shared");
+  await rig.submit("shared", { to: ["ann@example.org", "bob@example.org"], messageId: "<both@example.com>" });
+  for (const uid of await rig.claim(accountUid)) {
+    await rig.promote(uid);
+    await rig.record(uid, { tenantId: "shared", next: { kind: "done" } });
+  }
+  const traces = { messageIds: ["<both@example.com>"] };
+  for (const report of [bounce(traces, hard), complaint(traces)]) {
+    expect(await record("shared", report)).toMatchObject({ kind: "matched", effect: "counted" });
+  }
+  expect(await suppressionOf("shared")).toBeUndefined();
+});
+
 test("soft bounces count once a day, and suppress on more days than are tolerated", async () => {
   const uid = await sent("soft");
   const report = bounce({ reversePaths: [verpOf(uid)] }, soft);

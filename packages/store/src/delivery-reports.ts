@@ -128,24 +128,32 @@ async function earlierEffect(tx: Tx, tenantId: string, inboundUid: string, uid: 
   return row?.effect ?? "noted";
 }
 
-/** Bounces of a VERP account come back to its signed reverse-paths: one that lacks a signature is somebody's invention. */
+/**
+ * Bounces of a VERP account come back to its signed reverse-paths: one that lacks a signature is somebody's invention.
+ * What a fellow recipient could have invented is at most counted.
+ */
 async function effectOf(
   tx: Tx,
   tenantId: string,
   { kind, hard }: Finding,
-  { evidence, isNamed, recipientKey }: ReportedDelivery,
+  { evidence, isNamed, isShared, recipientKey }: ReportedDelivery,
 ): Promise<ReportEffect> {
-  if (kind === "complaint") return "suppressed";
-  if (kind !== "bounce" || (evidence !== "signed" && isNamed)) return "noted";
-  if (hard) return "suppressed";
+  const isSigned = evidence === "signed";
+  if (kind !== "complaint" && (kind !== "bounce" || (isNamed && !isSigned))) return "noted";
+  if ((hard || kind === "complaint") && (isSigned || !isShared)) return "suppressed";
+  return (await countedDays(tx, tenantId, recipientKey)) > softBounceLimits.toleratedDays ? "suppressed" : "counted";
+}
+
+/** Days of the window on which a bounce was counted for an address; today is one. */
+async function countedDays(tx: Tx, tenantId: string, recipientKey: string): Promise<number> {
   const [row] = await tx.query<{ days: number }>(
     `select count(distinct day) as days from (
        select (at at time zone 'utc')::date as day from mailfleet.delivery_reports
        where tenant_id = $1 and recipient_key = $2 and effect = 'counted' and at > now() - make_interval(days => $3)
-       union all select (now() at time zone 'utc')::date) as soft`,
+       union all select (now() at time zone 'utc')::date) as counted`,
     [tenantId, recipientKey, softBounceLimits.windowDays],
   );
-  return (row?.days ?? 0) > softBounceLimits.toleratedDays ? "suppressed" : "counted";
+  return row?.days ?? 0;
 }
 
 function findingOf(report: Report, delivery: ReportedDelivery): Finding {

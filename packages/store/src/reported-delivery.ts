@@ -10,8 +10,10 @@ export interface ReportedDelivery {
   /** The comparison key of its recipient. */
   readonly recipientKey: string;
   readonly evidence: Evidence;
-  /** Whether all its reports ought to come with a signed name, as its account's reverse-paths have one. */
+  /** Whether all its bounces ought to come with a signed name, as its account's reverse-paths have one. */
   readonly isNamed: boolean;
+  /** Whether others got the same message, and so know as well as its recipient what its reports would say. */
+  readonly isShared: boolean;
 }
 
 export const reportedDeliveryLimits = {
@@ -27,9 +29,11 @@ interface Row {
   readonly uid: string;
   readonly key: string;
   readonly isNamed: boolean;
+  readonly isShared: boolean;
 }
 
-const isNamed = `coalesce(a.settings->'bounces'->>'mode' = 'verp', false) as "isNamed"`;
+const whatIsKnown = `coalesce(a.settings->'bounces'->>'mode' = 'verp', false) as "isNamed",
+  exists (select from mailfleet.deliveries o where o.message_uid = d.message_uid and o.position <> d.position) as "isShared"`;
 
 /**
  * The tenant's deliveries that a report is about. A signed name is all the evidence there is: where it is another
@@ -44,12 +48,12 @@ export async function findReported(
   const named = deliveryOfReport(report, signers);
   const rows = named === undefined ? await byMessageId(tx, tenantId, report) : await byUid(tx, tenantId, named);
   const evidence = named === undefined ? "message_id" : "signed";
-  return rows.map((row) => ({ uid: row.uid, recipientKey: row.key, evidence, isNamed: row.isNamed }));
+  return rows.map(({ key, ...row }) => ({ ...row, recipientKey: key, evidence }));
 }
 
 function byUid(tx: Tx, tenantId: string, uid: string): Promise<Row[]> {
   return tx.query<Row>(
-    `select d.uid, coalesce(d.recipient_key, d.recipient) as key, ${isNamed}
+    `select d.uid, coalesce(d.recipient_key, d.recipient) as key, ${whatIsKnown}
      from mailfleet.deliveries d left join mailfleet.accounts a on a.uid = d.account_uid
      where d.tenant_id = $1 and d.uid = $2`,
     [tenantId, uid],
@@ -66,13 +70,13 @@ async function byMessageId(tx: Tx, tenantId: string, report: Report): Promise<Ro
   const { acceptedWithinDays, endedWithinDays, candidates } = reportedDeliveryLimits;
   return tx.query<Row>(
     `with candidates as materialized (
-       select d.uid, d.message_uid, d.account_uid, coalesce(d.recipient_key, d.recipient) as key
+       select d.uid, d.message_uid, d.account_uid, d.position, coalesce(d.recipient_key, d.recipient) as key
        from mailfleet.deliveries d
        where (d.recipient = any ($2) or d.recipient_key = any ($2)) and coalesce(d.recipient_key, d.recipient) = any ($2)
          and d.tenant_id || '' = $1 and d.uid >= mailfleet.uuid_floor(now() - make_interval(days => $4))
          and d.state in ('sent', 'dead_lettered') and d.ended_at > now() - make_interval(days => $5)
        order by d.uid desc limit $6)
-     select distinct on (d.key) d.uid, d.key, ${isNamed}
+     select distinct on (d.key) d.uid, d.key, ${whatIsKnown}
      from candidates d
      join mailfleet.messages m on m.tenant_id = $1 and m.uid = d.message_uid and m.message_id = any ($3)
      left join mailfleet.accounts a on a.uid = d.account_uid
