@@ -6,6 +6,7 @@ import path from "node:path";
 export const dataFiles = {
   adminToken: "admin-token",
   secretKeys: "secret-keys",
+  demoMailbox: "demo-mailbox",
   demoKey: "demo-key",
   /** Where the API listened last. */
   apiUrl: "api-url",

@@ -9,6 +9,13 @@ export interface DemoNextHop extends AsyncDisposable {
   readonly port: number;
 }
 
+/** A mailbox behind the next hop: what comes for its address goes there too. */
+export interface DemoMailbox {
+  readonly address: string;
+  /** Resolves with whether it took the message. */
+  deliver(message: { readonly reversePath: string; readonly content: Buffer }): Promise<boolean>;
+}
+
 const maxMessageBytes = 32 * 1024 * 1024;
 /** How far a Message-ID is looked for. */
 const headerBytes = 64 * 1024;
@@ -28,7 +35,7 @@ class SmtpRefusal extends Error {
 /** Listens on loopback only, on a free port unless one is given: it takes mail from whoever can reach it. */
 export async function startDemoNextHop(
   box: LetterBox,
-  { port = 0 }: { readonly port?: number } = {},
+  { port = 0, mailbox }: { readonly port?: number; readonly mailbox?: DemoMailbox } = {},
 ): Promise<DemoNextHop> {
   const putsOff = createGrudge(2);
   const drops = createGrudge(1);
@@ -49,23 +56,29 @@ export async function startDemoNextHop(
     onData(stream, session, callback) {
       const recipients = session.envelope.rcptTo.map(({ address }) => address);
       const has = (temper: Temper) => recipients.some((recipient) => temperOf(recipient) === temper);
-      const take = (content: Buffer) => {
+      const take = async (content: Buffer) => {
         // Only with the content do we know which message it is, so a message that is put off takes its company along.
         const message = `${messageIdOf(content)} ${recipients.join()}`;
         if (has("later") && putsOff(message)) return callback(new SmtpRefusal(451, "4.7.1 come back later"));
+        const isForMailbox = mailbox !== undefined && recipients.some((one) => one.toLowerCase() === mailbox.address);
+        if (isForMailbox && !(await mailbox.deliver({ reversePath: reversePathOf(session), content }))) {
+          return callback(new SmtpRefusal(451, "4.3.0 the mailbox behind does not take it now"));
+        }
         const { number } = box.keep({ reversePath: reversePathOf(session), recipients, content });
         if (has("drop") && drops(message)) return hangUp(server, session);
         callback(null, `2.0.0 kept as message ${number}`);
       };
-      collect(stream).then((content) => {
+      const receive = async () => {
+        const content = await collect(stream);
         if (stream.sizeExceeded || !content) return callback(new SmtpRefusal(552, "5.3.4 message too big"));
         if (!has("slow")) return take(content);
         const timer = setTimeout(() => {
           slowOnes.delete(timer);
-          take(content);
+          take(content).catch(callback);
         }, slowMs);
         slowOnes.add(timer);
-      }, callback);
+      };
+      receive().catch(callback);
     },
   });
   server.on("error", () => {}); // Trouble with one client; it has seen it, and nobody else need to.

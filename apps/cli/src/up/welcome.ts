@@ -8,7 +8,7 @@ export interface Addresses {
   /** A path, or the setting that holds it. */
   readonly adminToken: string;
   /** Only on the embedded default. */
-  readonly demo?: { readonly inbox: string; readonly key: string };
+  readonly demo?: { readonly inbox: string; readonly key: string; readonly mailbox?: string };
 }
 
 /** What `mailfleet up` says when all is ready. */
@@ -32,14 +32,33 @@ const firstMessage = {
   text: "It works.",
 };
 
-const invitation = (api: string, { inbox, key }: NonNullable<Addresses["demo"]>): string => `
-Send a first message:
+const firstQuestion = {
+  from: "Ann <you@example.com>",
+  subject: "Hello?",
+  text: "Is anybody there?",
+};
 
-  curl ${api}/v1/messages \\
+const submission = (api: string, key: string, message: object): string => `  curl ${api}/v1/messages \\
     -H 'Authorization: Bearer ${key}' \\
     -H 'Content-Type: application/json' \\
-    -d '${JSON.stringify(firstMessage)}'
+    -d '${JSON.stringify(message)}'`;
+
+const invitation = (api: string, { inbox, key, mailbox }: NonNullable<Addresses["demo"]>): string => `
+Send a first message:
+
+${submission(api, key, firstMessage)}
 
 and see it arrive at ${inbox}
 Mail to fail@, later@, slow@ or drop@example.com shows what becomes of trouble.
+
+${
+  mailbox === undefined
+    ? noMailbox
+    : `Mail a mailbox that the fleet watches, and see its answer arrive there too:
+
+${submission(api, key, { ...firstQuestion, to: mailbox })}`
+}
 `;
+
+const noMailbox =
+  "A mailbox that answers by itself comes with Dovecot: apt-get install dovecot-imapd dovecot-lmtpd, and start again.";
