@@ -70,4 +70,4 @@ export interface AutomaticReply extends ReportTraces {
   readonly format: "auto_reply";
 }
 
-export const reportLimits = { recipients: 100, reversePaths: 20, messageIds: 10, scannedBytes: 1_048_576 } as const;
+export const reportLimits = { recipients: 100, reversePaths: 20, messageIds: 10 } as const;
