@@ -97,7 +97,8 @@ const renderHtml = (segments: readonly Segment[]): string =>
     .join("")
     .split(/\n[ \t]*\n\s*/)
     .map((paragraph) => `<p>${paragraph.trim().replaceAll("\n", "<br>\n")}</p>`)
-    .join("\n");
+    .join("\n")
+    .replace(encodedFile, " ");
 
 function htmlOf(segment: Segment): string {
   if (segment.kind !== "link") return escapeHtml(textOf(segment));
