@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { Ticket } from "./answering.ts";
 import type { Database } from "./database.ts";
+import type { Ticket } from "./ticket.ts";
 
 /** The worker is not the one that works on the message any more: stop, and write nothing. */
 export class TicketLostError extends Error {

@@ -1,99 +1,30 @@
-import { accept, prepare } from "./accept.ts";
+import {
+  type Answer,
+  type Answered,
+  acceptOne,
+  answerIn,
+  type LimitedAnswer,
+  type LimitReached,
+  limitReached,
+  NotAccepted,
+  Refusal,
+} from "./answer-transaction.ts";
 import type { BlobStore } from "./blob.ts";
-import type { Database, Sql, Tx } from "./database.ts";
+import type { Database, Tx } from "./database.ts";
 import { type MailboxAction, requestActions } from "./mailbox-actions.ts";
 import type { Submission } from "./submission.ts";
-
-/** A message in a worker's hands. */
-export interface Ticket {
-  readonly inboundUid: string;
-  readonly tenantId: string;
-  readonly mailboxUid: number;
-  readonly workerId: number;
-  /** Grows with every claim: what was claimed anew since is not the caller's any more. */
-  readonly fence: number;
-  /** Tries that have failed. */
-  readonly tries: number;
-  /** Times that it lay in the hands of a worker whose lease lapsed. */
-  readonly crashes: number;
-  /** When its watcher last looked whether a person was faster. */
-  readonly lookedAt: Date;
-  /** What a person has approved, perhaps edited. */
-  readonly approved: ApprovedDraft | null;
-}
-
-export interface ApprovedDraft {
-  readonly subject?: string;
-  readonly text?: string;
-  readonly html?: string;
-  readonly by: string;
-}
-
-/** What came in, as a worker needs it. */
-export interface LoadedInbound {
-  readonly uid: string;
-  readonly messageId: string | null;
-  readonly flags: readonly string[];
-  readonly arrivedAt: Date;
-  readonly receivedAt: Date;
-  readonly sizeBytes: number;
-  readonly run: number;
-  readonly draft: Draft | null;
-  /** Absent where it lies in no store any more. */
-  readonly content?: Uint8Array;
-}
-
-/** What would be sent, kept with the message. */
-export interface Draft {
-  readonly from: string;
-  readonly to: string;
-  readonly subject: string;
-  readonly text?: string;
-  readonly html?: string;
-}
-
-/** What an ended or waiting message keeps, besides its end. */
-export interface Findings {
-  /** The comparison key of the address that an answer goes to. */
-  readonly correspondent?: string;
-  readonly draft?: Draft;
-  readonly transcript?: unknown;
-}
-
-export interface Answer extends Findings {
-  readonly answerer: string;
-  readonly correspondent: string;
-  /** Its Message-ID, with its angle brackets, and that of what it answers. */
-  readonly messageId: string;
-  readonly inReplyTo?: string;
-  /** The Message-IDs of the thread so far, for its depth. */
-  readonly references: readonly string[];
-  /** Absent where it only goes to Drafts. */
-  readonly submission?: Submission;
-  readonly actions: readonly MailboxAction[];
-  readonly limits: AnswerLimits;
-  /** Of the end; such as `draft`. */
-  readonly reason?: string;
-}
-
-export interface AnswerLimits {
-  readonly perCorrespondentPerDay: number;
-  readonly perHour: number;
-  readonly threadDepth: number;
-}
-
-/** Why one answer more would be one too many. */
-export type LimitReached = "too_many_answers" | "hourly_cap" | "thread_too_deep" | "already_answered";
-
-/** What the limits on an answer are counted by. */
-export interface LimitedAnswer {
-  readonly mailboxUid: number;
-  readonly correspondent: string;
-  /** The Message-ID that it answers. */
-  readonly inReplyTo?: string | undefined;
-  readonly references: readonly string[];
-  readonly limits: AnswerLimits;
-}
+import {
+  type ApprovedDraft,
+  close,
+  type Draft,
+  type Findings,
+  isMine,
+  keep,
+  type LoadedInbound,
+  mine,
+  type Ticket,
+  take,
+} from "./ticket.ts";
 
 /** How a message ends that is not answered. */
 export interface UnansweredEnd {
@@ -106,20 +37,6 @@ export type Ended =
   | { readonly kind: "ended"; readonly reason: string; readonly accountUid?: number }
   | { readonly kind: "lost" }
   /** The outbox did not take what was to be forwarded; nothing was written. */
-  | { readonly kind: "not_accepted"; readonly code: string; readonly detail: string };
-
-export type Answered =
-  | { readonly kind: "answered"; readonly messageUid?: string; readonly accountUid?: number }
-  /** It is in other hands by now, or has ended: nothing was written. */
-  | { readonly kind: "lost" }
-  /** A kill switch was set meanwhile: it waits on. */
-  | { readonly kind: "stopped" }
-  /** Nothing was written; the caller ends it so. */
-  | {
-      readonly kind: "refused";
-      readonly reason: LimitReached | "tenant_suspended";
-    }
-  /** The outbox did not take it; nothing was written. */
   | { readonly kind: "not_accepted"; readonly code: string; readonly detail: string };
 
 export interface Answering {
@@ -184,9 +101,6 @@ interface TicketRow {
   looked_at: Date;
   approved: ApprovedDraft | null;
 }
-
-const isMine = "a.inbound_uid = $1 and a.worker = $2 and a.fence = $3 and a.state = 'claimed'";
-const mine = ({ inboundUid, workerId, fence }: Ticket) => [inboundUid, workerId, fence] as const;
 
 export function openAnswering(db: Database, blobs: BlobStore | undefined): Answering {
   return {
@@ -323,123 +237,6 @@ export function openAnswering(db: Database, blobs: BlobStore | undefined): Answe
 
     limitReached: (answer) => limitReached(db, answer),
   };
-}
-
-/** Ends the transaction that threw it, with nothing written. */
-class NotAccepted extends Error {
-  readonly code: string;
-  constructor(code: string, detail: string) {
-    super(detail);
-    this.code = code;
-  }
-}
-
-class Refusal extends Error {
-  readonly verdict: Answered;
-  constructor(verdict: Answered) {
-    super(verdict.kind);
-    this.verdict = verdict;
-  }
-}
-
-async function answerIn(tx: Tx, ticket: Ticket, answer: Answer): Promise<Answered> {
-  const { tenantId, mailboxUid, inboundUid } = ticket;
-  // One answer of a mailbox at a time, so that its limits are counted in order; and the switches are as they are now.
-  const [gate] = await tx.query<{ stopped: boolean; suspended: boolean }>(
-    `select m.answering_stopped or exists (select from mailfleet.answering_stops s where s.tenant_id in ('', $2)) as stopped,
-       t.state <> 'active' as suspended
-     from mailfleet.mailboxes m join mailfleet.tenants t on t.id = m.tenant_id where m.uid = $1 for no key update of m`,
-    [mailboxUid, tenantId],
-  );
-  if (!gate) return { kind: "lost" };
-  if (gate.suspended) return { kind: "refused", reason: "tenant_suspended" };
-  if (gate.stopped) return { kind: "stopped" };
-  if (!(await take(tx, ticket))) return { kind: "lost" };
-  const reached = await limitReached(tx, { ...answer, mailboxUid });
-  if (reached) throw new Refusal({ kind: "refused", reason: reached });
-
-  await close(tx, ticket, { state: "answered", ...(answer.reason !== undefined && { reason: answer.reason }) });
-  await keep(tx, ticket, answer, 0);
-  await requestActions(tx, ticket, answer.actions);
-  const accepted = answer.submission && (await acceptOne(tx, answer.submission));
-  await tx.query(
-    `insert into mailfleet.answers (inbound_uid, tenant_id, mailbox_uid, correspondent, in_reply_to, message_id, message_uid, answerer)
-     values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-    [
-      inboundUid,
-      tenantId,
-      mailboxUid,
-      answer.correspondent,
-      answer.inReplyTo ?? null,
-      answer.messageId,
-      accepted?.uid ?? null,
-      answer.answerer,
-    ],
-  );
-  return { kind: "answered", ...(accepted && { messageUid: accepted.uid, accountUid: accepted.accountUid }) };
-}
-
-async function limitReached(sql: Sql, answer: LimitedAnswer): Promise<LimitReached | undefined> {
-  const { mailboxUid, correspondent, references, inReplyTo, limits } = answer;
-  const [counts] = await sql.query<{ today: number; hour: number; depth: number; again: boolean }>(
-    `select
-       (select count(*) from mailfleet.answers where mailbox_uid = $1 and correspondent = $2 and at > now() - interval '1 day') as today,
-       (select count(*) from mailfleet.answers where mailbox_uid = $1 and at > now() - interval '1 hour') as hour,
-       (select count(*) from mailfleet.answers where mailbox_uid = $1 and message_id = any($3)) as depth,
-       exists (select from mailfleet.answers where mailbox_uid = $1 and correspondent = $2 and in_reply_to = $4) as again`,
-    [mailboxUid, correspondent, references, inReplyTo ?? null],
-  );
-  const { today = 0, hour = 0, depth = 0, again = false } = counts ?? {};
-  if (again) return "already_answered";
-  if (today >= limits.perCorrespondentPerDay) return "too_many_answers";
-  if (hour >= limits.perHour) return "hourly_cap";
-  return depth >= limits.threadDepth ? "thread_too_deep" : undefined;
-}
-
-async function acceptOne(tx: Tx, submission: Submission) {
-  const [accepted] = await accept(tx, [prepare(submission)]);
-  if (accepted?.kind !== "accepted") throw new NotAccepted(accepted?.code ?? "none", accepted?.detail ?? "");
-  return accepted;
-}
-
-/** Takes the ticket away. False: it is not the caller's any more. */
-async function take(sql: Sql, ticket: Ticket): Promise<boolean> {
-  const gone = await sql.query(`delete from mailfleet.answering a where ${isMine} returning 1`, mine(ticket));
-  return gone.length > 0;
-}
-
-async function close(
-  sql: Sql,
-  { inboundUid }: Ticket,
-  end: { readonly state: "answered" | "skipped" | "failed"; readonly reason?: string; readonly detail?: string },
-): Promise<void> {
-  await sql.query(
-    "update mailfleet.inbound set state = $2, reason = $3, detail = $4, ended_at = now() where uid = $1",
-    [inboundUid, end.state, end.reason ?? null, end.detail ?? null],
-  );
-}
-
-async function keep(
-  sql: Sql,
-  { inboundUid }: Ticket,
-  facts: Findings & { readonly reason?: string; readonly detail?: string },
-  tries: number,
-): Promise<void> {
-  const { correspondent, draft, transcript, reason, detail } = facts;
-  await sql.query(
-    `update mailfleet.inbound set correspondent = coalesce($2, correspondent), draft = coalesce($3, draft),
-       transcript = coalesce($4, transcript), reason = coalesce($5, reason), detail = coalesce($6, detail), tries = tries + $7
-     where uid = $1`,
-    [
-      inboundUid,
-      correspondent ?? null,
-      draft ? JSON.stringify(draft) : null,
-      transcript === undefined ? null : JSON.stringify(transcript),
-      reason ?? null,
-      detail ?? null,
-      tries,
-    ],
-  );
 }
 
 async function readBlob(blobs: BlobStore | undefined, key: string): Promise<Uint8Array> {

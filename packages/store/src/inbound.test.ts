@@ -1,8 +1,8 @@
 import { newId } from "@mailfleet/mail";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Ticket } from "./answering.ts";
 import { answerTo, follow, found, place } from "./testing/inbound-rig.ts";
 import { openRig, type Rig } from "./testing/rig.ts";
+import type { Ticket } from "./ticket.ts";
 import { joinAsWorker, type WorkerLease } from "./worker-lease.ts";
 
 let rig: Rig;

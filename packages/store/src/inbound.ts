@@ -1,4 +1,3 @@
-import type { ApprovedDraft, Draft } from "./answering.ts";
 import type { BlobStore } from "./blob.ts";
 import { logCommand } from "./command-log.ts";
 import type { StoredContent } from "./content.ts";
@@ -6,6 +5,7 @@ import type { Database, Sql, Tx } from "./database.ts";
 import { isUid } from "./deliveries.ts";
 import { filterTimes } from "./list-filter.ts";
 import { type Page, type PageRequest, pageOf, pageSize, readCursor } from "./page.ts";
+import type { ApprovedDraft, Draft } from "./ticket.ts";
 import { openWhere } from "./where.ts";
 
 /** What an inbound message is doing, or how it has ended. */

@@ -8,6 +8,7 @@ export * from "./account-settings.ts";
 export type { Account, AccountDeletion, AccountPut, Accounts, ResolvedAccount } from "./accounts.ts";
 export { accountLimits } from "./accounts.ts";
 export * from "./answer-journal.ts";
+export type { Answer, Answered, AnswerLimits, LimitedAnswer, LimitReached } from "./answer-transaction.ts";
 export * from "./answering.ts";
 export * from "./api-keys.ts";
 export * from "./blob.ts";
@@ -57,6 +58,7 @@ export { type NewSuppression, type Suppression, type Suppressions, suppressionLi
 export { returnSuspended } from "./suspended.ts";
 export * from "./sweep.ts";
 export type { Tenant, TenantChange, TenantDeletion, TenantSettings, Tenants } from "./tenants.ts";
+export type { ApprovedDraft, Draft, Findings, LoadedInbound, Ticket } from "./ticket.ts";
 export * from "./timer.ts";
 export * from "./transmission.ts";
 export { refuseAboveLimits } from "./used-up-limits.ts";

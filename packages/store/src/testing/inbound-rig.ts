@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { type AnswerSettings, type MailboxSettings, newId } from "@mailfleet/mail";
 import { openAnswerJournal } from "../answer-journal.ts";
-import type { Answer, Ticket } from "../answering.ts";
+import type { Answer } from "../answer-transaction.ts";
 import type { FoundMessage, Ownership } from "../following.ts";
+import type { Ticket } from "../ticket.ts";
 import type { Rig } from "./rig.ts";
 
 export const answerSettings: AnswerSettings = {
