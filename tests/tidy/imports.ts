@@ -58,7 +58,7 @@ const doors: readonly (readonly [library: RegExp, ...owners: string[]])[] = [
   [/^smtp-server$/, "apps/intake", "packages/testkit", "apps/cli"],
   [/^(pino|pino-pretty|prom-client)(\/|$)/, "packages/telemetry"],
   [/^imapflow$/, "packages/mailbox"],
-  [/^(mailparser|postal-mime)$/, "packages/parser", "packages/testkit", "apps/cli"],
+  [/^postal-mime$/, "packages/parser", "apps/cli"],
   [/^(ai|@ai-sdk\/.+|liquidjs|standardwebhooks)$/, "packages/answer"],
   [/^html-to-text$/, "packages/parser", "packages/answer"],
   [/^zod(\/|$)/, "packages/config", "packages/queue", "packages/answer", "apps/intake"],
