@@ -15,10 +15,10 @@ export type SoleMailbox =
   | { readonly kind: "unclear"; readonly isGroup: boolean; readonly detail: string };
 
 /** The address of From; anything but one field with one mailbox is unclear. */
-export const authorOf = (message: ParsedMessage): SoleMailbox => soleMailbox(message, "From");
+export const authorOf = (message: Pick<ParsedMessage, "fields">): SoleMailbox => soleMailbox(message, "From");
 
 /** The one mailbox of an address field. */
-export function soleMailbox(message: ParsedMessage, name: string): SoleMailbox {
+export function soleMailbox(message: Pick<ParsedMessage, "fields">, name: string): SoleMailbox {
   const values = valuesOf(message.fields, name).map((value) => value.replace(/[ \t\r\n]+/g, " ").trim());
   const [value] = values;
   if (value === undefined) return { kind: "absent" };

@@ -17,6 +17,7 @@ export * from "./envelope-id.ts";
 export { formatDate, type HeaderField } from "./field.ts";
 export * from "./fingerprint.ts";
 export * from "./ids.ts";
+export * from "./listed-message.ts";
 export * from "./loop-guard/judge-automatic.ts";
 export * from "./loop-header.ts";
 export * from "./mailbox.ts";

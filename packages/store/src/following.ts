@@ -91,6 +91,12 @@ export interface Following {
   ): Promise<readonly RecordVerdict[] | undefined>;
   /** Which of these are known to the mailbox. Hex of fingerprint to inbound uid. */
   known(mailboxUid: number, fingerprints: readonly Uint8Array[]): Promise<ReadonlyMap<string, string>>;
+  /** Under which of these UIDs nothing that is still kept was recorded. */
+  unknownUids(
+    mailboxUid: number,
+    place: { readonly folder: string; readonly uidValidity: number },
+    imapUids: readonly number[],
+  ): Promise<readonly number[]>;
   /** Where the messages that wait lie, so that changes of their flags can be told. */
   waiting(
     mailboxUid: number,
@@ -142,6 +148,17 @@ export function openFollowing(db: Database): Following {
         [mailboxUid, fingerprints.map(hex)],
       );
       return new Map(rows.map(({ fingerprint, uid }) => [fingerprint, uid]));
+    },
+
+    async unknownUids(mailboxUid, { folder, uidValidity }, imapUids) {
+      if (imapUids.length === 0) return [];
+      const rows = await db.query<{ uid: number }>(
+        `select u.uid from unnest($4::bigint[]) as u(uid)
+         where u.uid not in (select i.imap_uid from mailfleet.inbound i
+           where i.mailbox_uid = $1 and i.folder = $2 and i.uid_validity = $3) order by 1`,
+        [mailboxUid, folder, uidValidity, imapUids],
+      );
+      return rows.map(({ uid }) => uid);
     },
 
     waiting: (mailboxUid) =>

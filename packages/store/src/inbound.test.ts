@@ -39,6 +39,16 @@ test("a message is recorded once, however often it is found and wherever it lies
   expect(await inbound.requeue("once", message.uid, "admin")).toMatchObject({ code: "was_answered" });
 });
 
+test("a place is known once something was recorded there, and only there", async () => {
+  const owner = await follow(rig, watcher.id, "places");
+  const { following } = rig.store;
+  await following.record(owner, place, [found({ imapUid: 4, skip: { reason: "role_notify" } })]);
+  expect(await following.unknownUids(owner.mailboxUid, place, [3, 4, 5])).toEqual([3, 5]);
+  expect(await following.unknownUids(owner.mailboxUid, { ...place, uidValidity: 8 }, [4])).toEqual([4]);
+  expect(await following.unknownUids(owner.mailboxUid, { ...place, folder: "Other" }, [4])).toEqual([4]);
+  expect(await following.unknownUids(owner.mailboxUid, place, [])).toEqual([]);
+});
+
 test("a watcher whose shard was taken over writes nothing any more", async () => {
   const owner = await follow(rig, watcher.id, "fenced");
   const later = await joinAsWorker(rig.store.db, { app: "imap-watch" });
