@@ -157,7 +157,7 @@ export const mailbox = z
     createdAt: z.date(),
     updatedAt: z.date(),
   })
-  .meta({ id: "Mailbox" });
+  .meta({ id: "WatchedMailbox" });
 
 export function showMailbox(stored: Mailbox): z.output<typeof mailbox> {
   const { auth: login, pollIntervalMs, maxAgeMs, answer, startAt: _, ...settings } = stored.settings;
