@@ -1,0 +1,110 @@
+import type { OperatorConfig } from "@mailfleet/answer";
+import { openParser } from "@mailfleet/parser";
+import type { Queues } from "@mailfleet/queue";
+import { every, type Scope, type Watchdog } from "@mailfleet/service";
+import { joinAsWorker, leaseLimitsOf, type Store } from "@mailfleet/store";
+import type { Telemetry } from "@mailfleet/telemetry";
+import { type AnswerDeps, answerOne } from "./answer-one.ts";
+import { openHands } from "./hands.ts";
+import { sweep } from "./sweep.ts";
+import { answerTrials } from "./trials.ts";
+import { openUnreturned } from "./unreturned.ts";
+
+export interface AnsweringSettings {
+  readonly slots: number;
+  readonly perTenant: number;
+  readonly sweepMs: number;
+  readonly lookAfterMs: number;
+  readonly operator: OperatorConfig;
+  readonly leaseMs: number;
+  readonly graceMs: number;
+}
+
+export interface AnsweringDeps {
+  readonly store: Store;
+  readonly queues: Queues;
+  readonly telemetry: Telemetry;
+  readonly settings: AnsweringSettings;
+  readonly watchdog?: Watchdog;
+}
+
+/** After `stopping`, for what is in hand to go back. */
+const givingBackMs = 3_000;
+
+/** Answers what comes in until `draining` aborts and what is in hand has ended; at `stopping` the rest goes back. */
+export async function startAnswering(
+  { store, queues, telemetry, settings, watchdog }: AnsweringDeps,
+  scope: Scope,
+): Promise<void> {
+  const { draining, stopping } = scope;
+  /** Aborts what was claimed under an incarnation that has lapsed: others have it. */
+  let lapsed = new AbortController();
+  const lease = scope.own(
+    await joinAsWorker(store.db, {
+      app: "answer-worker",
+      limits: leaseLimitsOf(settings.leaseMs),
+      onLost: (id) => {
+        lapsed.abort(new Error("the worker's lease was lost"));
+        lapsed = new AbortController();
+        telemetry.log.warn({ event: "lease_lost", workerId: id }, "the lease was lost; working on under a new one");
+      },
+      onError: (error) =>
+        telemetry.log.error({ event: "renewal_failed", err: error }, "the lease could not be renewed"),
+    }),
+    "worker lease",
+  );
+  const deps: AnswerDeps = {
+    store,
+    telemetry,
+    parser: scope.own(openParser(), "parser"),
+    operator: settings.operator,
+    wakeOutbox: (accountUid) => queues.wake(String(accountUid)),
+    lookAfterMs: settings.lookAfterMs,
+    nowMs: () => lease.databaseNowMs(),
+    random: Math.random,
+  };
+  const unreturned = openUnreturned(store, reportTo(telemetry, "answer"));
+  const hands = openHands({
+    slots: settings.slots,
+    draining,
+    claim: (limit) => store.answering.claim(lease.id, limit, settings.perTenant),
+    answer: (ticket) =>
+      answerOne(deps, ticket, AbortSignal.any([stopping, lapsed.signal])).catch((error) =>
+        unreturned.add(ticket, error),
+      ),
+    onError: reportTo(telemetry, "claim"),
+  });
+  const pulse = watchdog?.watch("sweep", 60_000);
+  const ticker = (loop: string, intervalMs: number) => ({
+    intervalMs,
+    jitter: 0.25,
+    signal: draining,
+    onError: reportTo(telemetry, loop),
+  });
+
+  await Promise.all([
+    queues.work("mailfleet-answers", {
+      slots: settings.slots,
+      draining,
+      closeMs: settings.graceMs,
+      handle: () => hands.takeNext(),
+    }),
+    every({ ...ticker("sweep", settings.sweepMs), onTick: () => pulse?.beat() }, async () => {
+      await unreturned.giveBack();
+      await sweep({ store, telemetry, hands });
+    }),
+    every(ticker("trials", settings.sweepMs / 2), () => answerTrials(deps, lease.id, stopping)),
+  ]);
+  await Promise.race([hands.empty(), afterwards(stopping, givingBackMs)]);
+}
+
+const reportTo = (telemetry: Telemetry, loop: string) => (error: unknown) =>
+  telemetry.log.error({ event: "loop_failed", loop, err: error }, "a loop had trouble; it goes on");
+
+/** Resolves `ms` after `signal` has aborted. */
+const afterwards = (signal: AbortSignal, ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    const wait = () => void setTimeout(resolve, ms).unref();
+    if (signal.aborted) wait();
+    else signal.addEventListener("abort", wait, { once: true });
+  });

@@ -1,0 +1,97 @@
+import type { Journal } from "@mailfleet/answer";
+import type { AnswererSettings } from "@mailfleet/mail";
+import type { OpenedMailbox, Question, Store } from "@mailfleet/store";
+import { type ConsiderDeps, consider } from "./consider.ts";
+import type { Verdict } from "./verdict.ts";
+
+/** What would become of a message, had it arrived now. */
+export interface Trial {
+  readonly decision: "answer" | "skip" | "later" | "escalate" | "fail";
+  readonly reason: string | null;
+  readonly detail: string | null;
+  readonly draft: unknown;
+  /** What the mailbox does with an answer; with an answer only. */
+  readonly mode?: string;
+  readonly answerer?: string;
+  readonly transcript?: unknown;
+}
+
+/**
+ * Answers a `try`: decides as about any message, and writes, sends and calls nothing but the answerer. A model is offered
+ * no tools, since a tool may do something; what it uses counts, since it costs.
+ */
+export async function tryMessage(
+  deps: ConsiderDeps & { readonly store: Pick<Store, "mailboxes"> },
+  { id, mailboxUid, bytes }: Question,
+  signal: AbortSignal,
+): Promise<Trial> {
+  const mailbox = await deps.store.mailboxes.open(mailboxUid);
+  if (!mailbox || !bytes) return trial("fail", "mailbox_deleted");
+  const now = new Date(deps.nowMs());
+  const verdict = await consider(
+    deps,
+    {
+      mailbox: withoutTools(mailbox),
+      inboundUid: id,
+      content: bytes,
+      flags: [],
+      arrivedAt: now,
+      receivedAt: now,
+      // As the last try, so that a model that fails shows its fallback.
+      tries: (mailbox.settings.answer?.maxTries ?? 1) - 1,
+      isAskedFor: false,
+      approved: null,
+      draft: null,
+      isLookFresh: true,
+      journal: forgetful(id),
+    },
+    signal,
+  );
+  return trialOf(verdict, mailbox);
+}
+
+const trial = (decision: Trial["decision"], reason?: string, detail?: string): Trial => ({
+  decision,
+  reason: reason ?? null,
+  detail: detail ?? null,
+  draft: null,
+});
+
+function trialOf(verdict: Verdict, { settings }: OpenedMailbox): Trial {
+  const transcript = "transcript" in verdict ? { transcript: verdict.transcript } : {};
+  switch (verdict.kind) {
+    case "letter": {
+      const mode = settings.answer?.mode ?? "send";
+      const said = { ...trial("answer"), draft: verdict.letter.draft, mode, answerer: verdict.answerer };
+      return { ...said, ...transcript };
+    }
+    case "skip":
+      return { ...trial("skip", verdict.reason, verdict.detail), ...transcript };
+    case "report":
+      return trial("skip", verdict.reason, verdict.detail ?? `It reports: ${verdict.report.kind}.`);
+    case "wait":
+      return trial("later", undefined, `In ${Math.ceil(verdict.afterMs / 1_000)} s.`);
+    case "look":
+      return trial("later");
+    case "escalate":
+      return { ...trial("escalate", undefined, verdict.note), ...transcript };
+    case "failed":
+      return { ...trial("fail", verdict.code, verdict.detail), ...transcript };
+  }
+}
+
+/** Nobody tries again what was only a trial. */
+function forgetful(id: string): Journal {
+  let step = 0;
+  return { step: (_, act) => act(`try-${id}-${step++}`) };
+}
+
+function withoutTools(mailbox: OpenedMailbox): OpenedMailbox {
+  const { settings } = mailbox;
+  if (!settings.answer) return mailbox;
+  const { answerAfterMs: _, ...answer } = { answerAfterMs: 0, ...settings.answer };
+  return { ...mailbox, settings: { ...settings, answer: { ...answer, answerer: toolless(answer.answerer) } } };
+}
+
+const toolless = (answerer: AnswererSettings): AnswererSettings =>
+  answerer.kind === "model" ? { ...answerer, tools: [], httpTools: [] } : answerer;
