@@ -1,5 +1,4 @@
-import type { Journal } from "@mailfleet/answer";
-import type { AnswererSettings } from "@mailfleet/mail";
+import { trialJournal } from "@mailfleet/answer";
 import type { OpenedMailbox, Question, Store } from "@mailfleet/store";
 import { type ConsiderDeps, consider } from "./consider.ts";
 import type { Verdict } from "./verdict.ts";
@@ -17,8 +16,8 @@ export interface Trial {
 }
 
 /**
- * Answers a `try`: decides as about any message, and writes, sends and calls nothing but the answerer. A model is offered
- * no tools, since a tool may do something; what it uses counts, since it costs.
+ * Answers a `try`: decides as about any message, and writes, sends and calls nothing but the answerer. A model's
+ * tools are not run, since they may do something; what the model uses counts, since it costs.
  */
 export async function tryMessage(
   deps: ConsiderDeps & { readonly store: Pick<Store, "mailboxes"> },
@@ -31,7 +30,7 @@ export async function tryMessage(
   const verdict = await consider(
     deps,
     {
-      mailbox: withoutTools(mailbox),
+      mailbox: withoutDelay(mailbox),
       inboundUid: id,
       content: bytes,
       flags: [],
@@ -43,7 +42,7 @@ export async function tryMessage(
       approved: null,
       draft: null,
       isLookFresh: true,
-      journal: forgetful(id),
+      journal: trialJournal(id),
     },
     signal,
   );
@@ -80,18 +79,9 @@ function trialOf(verdict: Verdict, { settings }: OpenedMailbox): Trial {
   }
 }
 
-/** Nobody tries again what was only a trial. */
-function forgetful(id: string): Journal {
-  let step = 0;
-  return { step: (_, act) => act(`try-${id}-${step++}`) };
-}
-
-function withoutTools(mailbox: OpenedMailbox): OpenedMailbox {
+/** What is tried now is answered as if its time had come. */
+function withoutDelay(mailbox: OpenedMailbox): OpenedMailbox {
   const { settings } = mailbox;
-  if (!settings.answer) return mailbox;
-  const { answerAfterMs: _, ...answer } = { answerAfterMs: 0, ...settings.answer };
-  return { ...mailbox, settings: { ...settings, answer: { ...answer, answerer: toolless(answer.answerer) } } };
+  if (settings.answer?.answerAfterMs === undefined) return mailbox;
+  return { ...mailbox, settings: { ...settings, answer: { ...settings.answer, answerAfterMs: 0 } } };
 }
-
-const toolless = (answerer: AnswererSettings): AnswererSettings =>
-  answerer.kind === "model" ? { ...answerer, tools: [], httpTools: [] } : answerer;

@@ -29,6 +29,7 @@ export { checkOperatorConfig, noOperatorConfig } from "./model/operator-config.t
 export { openAnswerer } from "./open-answerer.ts";
 export { checkTemplate, type TemplateProblem } from "./template.ts";
 export { type TemplateVariables, templateLimits, templateVariables } from "./template-variables.ts";
+export { trialJournal } from "./trial-journal.ts";
 export { type WebhookAttachment, type WebhookQuestion, webhookLimits } from "./webhook-question.ts";
 export { webhookReply } from "./webhook-reply.ts";
 export { parseWebhookSecrets, type WebhookSecrets } from "./webhook-signature.ts";
