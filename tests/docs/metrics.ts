@@ -55,7 +55,11 @@ function letEverythingHappen(telemetry: Telemetry): void {
   telemetry.roundFailed({ code: "55P03" });
   telemetry.wakesDropped({ count: 1, reason: "redis" });
   telemetry.jobQuarantined({ queue: "q", jobId: "1", reason: "" });
-  telemetry.outboxSampled({ depth: { pending: 1 }, oldestDueSeconds: 1 });
+  telemetry.outboxSampled({
+    depth: { pending: 1 },
+    oldestDueSeconds: 1,
+    inbound: { waiting: { pending: 1 }, oldestDueSeconds: 1 },
+  });
   telemetry.queueSampled({ q: { waiting: 1 } });
 
   telemetry.measureDatabase(async () => {});

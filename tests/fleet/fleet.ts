@@ -34,7 +34,7 @@ export interface FleetOptions {
 const adminToken = "an-admin-token-for-tests";
 /** So that a dead process's mail is taken over soon, and mail that is tried again is so at once. */
 const quickDispatch = { WORKER_LEASE: "1500ms", DISPATCH_SWEEP: "100ms" };
-const quickWatch = { WATCH_LEASE: "1500ms", WATCH_TICK: "200ms" };
+const quickWatch = { WATCH_LEASE: "1500ms", WATCH_NEWS: "200ms" };
 const quickAnswer = { WORKER_LEASE: "1500ms", ANSWER_SWEEP: "100ms" };
 const quickRetry = { baseMs: 100, maxMs: 500 };
 

@@ -1,7 +1,14 @@
 /** Intake: the HTTP API and SMTP submission, over one acceptor. A process of its own, or a part of one. */
 import { openParser } from "@mailfleet/parser";
 import { crashPoint, createHealth, type Health, listen, type Scope } from "@mailfleet/service";
-import { type Acceptor, openAcceptor, openSendable, refuseAboveLimits, type Store } from "@mailfleet/store";
+import {
+  type Acceptor,
+  openAcceptor,
+  openInboundScale,
+  openSendable,
+  refuseAboveLimits,
+  type Store,
+} from "@mailfleet/store";
 import type { Telemetry } from "@mailfleet/telemetry";
 import { verifyNextHop } from "@mailfleet/transport";
 import { buildApi } from "./http/api.ts";
@@ -53,8 +60,9 @@ export async function startIntake({ settings, store, queues, telemetry }: Intake
     acceptor,
     wake: (accountUid, options) => wake(String(accountUid), options),
     wakeAnswer: (inboundUid) => queues?.wakeAnswer(inboundUid),
-    parser: scope.own(openParser({ threads: 1 }), "parser"),
+    parser: scope.own(openParser({ processes: 1 }), "parser"),
     sendable: openSendable(store.db),
+    inboundScale: openInboundScale(store.db),
     telemetry,
     health,
     verifyNextHop,

@@ -35,6 +35,7 @@ export type { Delivery } from "./delivery-row.ts";
 export { openSendable, type Sendable, sendableLimits } from "./due.ts";
 export * from "./following.ts";
 export * from "./inbound.ts";
+export * from "./inbound-depth.ts";
 export * from "./lanes.ts";
 export type { MailFilter } from "./list-filter.ts";
 export * from "./mailbox-actions.ts";

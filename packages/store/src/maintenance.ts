@@ -1,4 +1,5 @@
 import type { Database, Tx } from "./database.ts";
+import { type InboundDepth, readInboundDepth } from "./inbound-depth.ts";
 import { oldestDueSeconds } from "./oldest-due.ts";
 
 /** What waits, by state, and for how long the oldest that could be sent now has waited. */
@@ -10,6 +11,7 @@ export interface OutboxSample {
     readonly held: number;
   };
   readonly oldestDueSeconds: number;
+  readonly inbound: InboundDepth;
 }
 
 /** An arbitrary number that only maintenance uses. */
@@ -90,7 +92,11 @@ async function sampleOutbox(tx: Tx): Promise<OutboxSample> {
     [null],
   );
   const { pending = 0, retrying = 0, sending = 0, held = 0, oldest } = row ?? {};
-  return { depth: { pending, retrying, sending, held }, oldestDueSeconds: oldest ?? 0 };
+  return {
+    depth: { pending, retrying, sending, held },
+    oldestDueSeconds: oldest ?? 0,
+    inbound: await readInboundDepth(tx),
+  };
 }
 
 /** Claims mail whose time is up where no turn would look at it; see `mailfleet.claim_expired`. */

@@ -15,6 +15,9 @@ test("a tenant that sent nothing has every state and outcome at zero", async () 
     deliveries: zero,
     attempts: { success: 0, transient_error: 0, permanent_error: 0, in_doubt: 0 },
     oldestDueSeconds: null,
+    inbound: { pending: 0, answering: 0, awaiting_approval: 0 },
+    inboundOldestDueSeconds: null,
+    mailboxes: { new: 0, connecting: 0, following: 0, unreachable: 0, quarantined: 0, paused: 0, suspended: 0 },
     accounts: [],
   });
 });

@@ -1,5 +1,6 @@
 import { type DeliveryState, deliveryStates } from "@mailfleet/mail";
 import type { Database, Sql } from "./database.ts";
+import { type InboundDepth, readInboundDepth } from "./inbound-depth.ts";
 import { oldestDueSeconds } from "./oldest-due.ts";
 
 /** Where mail stands, of one tenant or of all. */
@@ -8,6 +9,10 @@ export interface Stats {
   readonly attempts: Readonly<Record<AttemptOutcome, number>>;
   /** For how long the oldest delivery that could be sent now has waited; null where there is none. See `oldestDueSeconds`. */
   readonly oldestDueSeconds: number | null;
+  /** What came in and waits for its end. */
+  readonly inbound: InboundDepth["waiting"];
+  readonly inboundOldestDueSeconds: number | null;
+  readonly mailboxes: InboundDepth["mailboxes"];
   /** In the order they were made; at most 1,000. */
   readonly accounts: readonly AccountStats[];
 }
@@ -50,10 +55,14 @@ async function readStats(sql: Sql, tenantId?: string): Promise<Stats> {
   const kinds = row?.kinds ?? {};
   const pick = (names: readonly string[], prefix = "") =>
     Object.fromEntries(names.map((name) => [name, kinds[prefix + name] ?? 0]));
+  const inbound = await readInboundDepth(sql, tenantId);
   return {
     deliveries: pick(deliveryStates) as Stats["deliveries"],
     attempts: pick(outcomes, "attempt:") as Stats["attempts"],
     oldestDueSeconds: row?.oldest ?? null,
+    inbound: inbound.waiting,
+    inboundOldestDueSeconds: inbound.oldestDueSeconds,
+    mailboxes: inbound.mailboxes,
     accounts: await readAccounts(sql, tenantId),
   };
 }

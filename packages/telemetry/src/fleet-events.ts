@@ -81,15 +81,24 @@ export function fleetEvents(log: Log, metrics: Metrics) {
     outboxSampled(facts: {
       readonly depth: Readonly<Partial<Record<DeliveryState, number>>>;
       readonly oldestDueSeconds: number;
+      readonly inbound: {
+        readonly waiting: Readonly<Record<string, number>>;
+        readonly oldestDueSeconds: number | null;
+      };
     }): void {
-      for (const [state, count] of Object.entries(facts.depth)) metrics.outboxDepth.set({ state }, count);
-      metrics.outboxOldestDueSeconds.set(facts.oldestDueSeconds);
+      const { depth, oldestDueSeconds, inbound } = facts;
+      for (const [state, count] of Object.entries(depth)) metrics.outboxDepth.set({ state }, count);
+      metrics.outboxOldestDueSeconds.set(oldestDueSeconds);
+      for (const [state, count] of Object.entries(inbound.waiting)) metrics.inboundDepth.set({ state }, count);
+      metrics.inboundOldestDueSeconds.set(inbound.oldestDueSeconds ?? 0);
     },
 
     /** What the elected sampler is no longer: its figures must not stand still for ever. */
     outboxForgotten(): void {
       metrics.outboxDepth.reset();
       metrics.outboxOldestDueSeconds.reset();
+      metrics.inboundDepth.reset();
+      metrics.inboundOldestDueSeconds.reset();
     },
 
     /** Jobs by queue and state, as Redis has them. */

@@ -146,8 +146,9 @@ test("apps in one process share their metrics, and each has its name on its line
 
 test("sampled figures are what was sampled last, and nothing once another process samples", async () => {
   const { telemetry, samples } = open();
-  telemetry.outboxSampled({ depth: { pending: 7, retrying: 1 }, oldestDueSeconds: 3 });
-  telemetry.outboxSampled({ depth: { pending: 5, retrying: 0 }, oldestDueSeconds: 2 });
+  const inbound = { waiting: { pending: 2, answering: 1 }, oldestDueSeconds: 4 };
+  telemetry.outboxSampled({ depth: { pending: 7, retrying: 1 }, oldestDueSeconds: 3, inbound });
+  telemetry.outboxSampled({ depth: { pending: 5, retrying: 0 }, oldestDueSeconds: 2, inbound });
   telemetry.queueSampled({ "mailfleet-turns": { waiting: 4 } });
   expect(await samples("mailfleet_outbox")).toEqual([
     'mailfleet_outbox_depth{state="pending"} 5',

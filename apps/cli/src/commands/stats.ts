@@ -17,11 +17,13 @@ export function addStats(program: Command, terminal: Terminal): void {
     .action(
       onApi(terminal, async ({ api, out }) => {
         const stats = await api.call("GET", "/v1/stats");
-        const { deliveries, attempts, oldestDueSeconds, accounts } = stats;
+        const { deliveries, attempts, oldestDueSeconds, accounts, inbound, mailboxes } = stats;
         out.record(
           [
             ...counts("deliveries", deliveries),
             ...counts("attempts", attempts),
+            ...counts("inbound", inbound),
+            ...counts("mailboxes", mailboxes),
             ["oldest due", typeof oldestDueSeconds === "number" ? `${Math.round(oldestDueSeconds)} s` : "none"],
           ],
           stats,

@@ -1,6 +1,6 @@
 import type { Parser } from "@mailfleet/parser";
 import type { Health } from "@mailfleet/service";
-import type { Acceptor, Sendable, Store } from "@mailfleet/store";
+import type { Acceptor, InboundScale, Sendable, Store } from "@mailfleet/store";
 import type { Telemetry } from "@mailfleet/telemetry";
 import type { NextHopReport, NextHopSettings } from "@mailfleet/transport";
 import type { ProblemReader } from "./problem-of.ts";
@@ -29,6 +29,7 @@ export interface ApiDeps {
   readonly wakeAnswer: (inboundUid: string) => void;
   readonly parser: Pick<Parser, "extractAttachment">;
   readonly sendable: Sendable;
+  readonly inboundScale: InboundScale;
   readonly telemetry: Pick<Telemetry, "accepted" | "cancelled" | "log">;
   readonly health: Health;
   readonly tenantViews: TenantViews;

@@ -12,7 +12,7 @@ const read = { access: "read", tenant: "optional" } as const;
 const manage = { access: "manage", tenant: "optional" } as const;
 const tags = ["operations"];
 
-export function operationRoutes(app: Server, { store, wake, sendable, health: probes }: ApiDeps): void {
+export function operationRoutes(app: Server, { store, wake, sendable, inboundScale, health: probes }: ApiDeps): void {
   app.get(
     "/v1/stats",
     {
@@ -55,14 +55,23 @@ export function operationRoutes(app: Server, { store, wake, sendable, health: pr
       schema: {
         tags,
         summary: "What a pool of workers is scaled on",
-        description: "`dispatch`: deliveries that may be sent now.",
+        description:
+          "`dispatch`: deliveries that may be sent now. `answers`: messages that may be answered now. `mailboxes`: those that are to be followed.",
         params: z.strictObject({ pool: id }),
         response: { 200: z.object({ value: z.number() }), default: problemResponse },
       },
     },
     async (request) => {
-      if (request.params.pool !== "dispatch") throw new ProblemError("pool_not_found");
-      return { value: await sendable.count() };
+      switch (request.params.pool) {
+        case "dispatch":
+          return { value: await sendable.count() };
+        case "answers":
+          return { value: await inboundScale.answers() };
+        case "mailboxes":
+          return { value: await inboundScale.mailboxes() };
+        default:
+          throw new ProblemError("pool_not_found");
+      }
     },
   );
 

@@ -23,6 +23,11 @@ export const stats = z
     deliveries: z.record(deliveryState, z.number()),
     attempts: z.record(z.enum(["success", "transient_error", "permanent_error", "in_doubt"]), z.number()),
     oldestDueSeconds: z.number().nullable(),
+    inbound: z
+      .record(z.enum(["pending", "answering", "awaiting_approval"]), z.number())
+      .describe("What came in and waits for its end."),
+    inboundOldestDueSeconds: z.number().nullable(),
+    mailboxes: z.record(z.string(), z.number()).describe("By state."),
     accounts: z.array(
       z.object({
         id: z.string(),
