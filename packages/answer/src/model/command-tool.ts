@@ -20,14 +20,9 @@ export async function runCommand(
   const filled = fillArguments(tool.arguments, { ...scalars(values), ...fields });
   if (!filled.ok) return toolFailed("tool_arguments_refused", filled.detail, start);
 
-  const child = spawn(tool.program, filled.arguments, {
-    cwd: tool.cwd,
-    env: environmentOf(tool, trusted),
-    stdio: ["ignore", "pipe", "ignore"],
-    // A group of its own, so that what it starts ends with it.
-    detached: true,
-  });
   const deadline = AbortSignal.timeout(tool.timeoutMs);
+  const child = startProgram(tool, filled.arguments, trusted);
+  if (!child) return toolFailed("tool_unavailable", "The tool cannot be run now.", start);
   const ended = await endOf(child, AbortSignal.any([signal, deadline]), tool.maxOutputBytes);
   signal.throwIfAborted();
   if (deadline.aborted && ended.code !== 0)
@@ -35,6 +30,21 @@ export async function runCommand(
   if (ended.code === undefined) return toolFailed("tool_unavailable", "The tool cannot be run now.", start);
   if (ended.code !== 0) return toolFailed(`tool_exit_${ended.code ?? "signal"}`, "The tool failed.", start);
   return toolSaid(ended.output, start);
+}
+
+/** Undefined where Node refuses what it is given, such as a variable with a NUL. */
+function startProgram(tool: CommandTool, filled: readonly string[], trusted: TrustedFields): ChildProcess | undefined {
+  try {
+    return spawn(tool.program, filled, {
+      cwd: tool.cwd,
+      env: environmentOf(tool, trusted),
+      stdio: ["ignore", "pipe", "ignore"],
+      // A group of its own, so that what it starts ends with it.
+      detached: true,
+    });
+  } catch {
+    return undefined;
+  }
 }
 
 const scalars = (values: Readonly<Record<string, unknown>>): Record<string, string | number | boolean> =>

@@ -47,7 +47,9 @@ export function looksLikeHost(run: string): boolean {
   if (/^www\./.test(host)) return true;
   if (/^\d{1,3}(\.\d{1,3}){3}$/.test(host)) return host.split(".").every((byte) => Number(byte) < 256);
   const labels = host.split(".").slice(1);
-  return [...new Set(labels.flatMap((label) => [label, label.split(/[_-]/, 1)[0] ?? ""]))].some(isTopLevel);
+  return [...new Set(labels.flatMap((label) => [label, label.split(/[^\p{L}\p{M}\p{N}]/u, 1)[0] ?? ""]))].some(
+    isTopLevel,
+  );
 }
 
 /** `com`, `рф` and `xn--p1ai`, but neither `txt` nor `example`. */
@@ -76,7 +78,8 @@ export function allowedLink(rules: ReadyLinkRules, text: string): string | undef
   // Parsers differ about https:/host and https:host; what is not plainly spelled stays out.
   if (!/^https?:\/\/[^/]/i.test(text)) return undefined;
   if (url.username || url.password || url.port || text.split(/[/?#]/, 3)[2]?.includes("@")) return undefined;
-  if (!isAllowedHost(rules, asciiHost(url.hostname))) return undefined;
+  // A host that we would spell in another way, such as one that ends in a dot, is no plain one.
+  if (asciiHost(url.hostname) !== url.hostname || !isAllowedHost(rules, url.hostname)) return undefined;
   if (carriesAnotherAddress(`${url.pathname}${url.search}${url.hash}`)) return undefined;
   return url.href.replace(/['()*!,;]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
 }

@@ -26,7 +26,7 @@ describe("a model's answer", () => {
     const draft = draftOf(await rig.ask({ price: { inputPerMillion: 1, outputPerMillion: 10 } }));
     expect(draft.text).toBe("We open at 7.\nSee https://bakery.example/hours");
     expect(draft.html).toBe(
-      '<p>We open at 7.<br>\nSee <a href="https://bakery.example/hours" rel="noopener noreferrer">https://bakery.example/hours</a></p>',
+      '<p dir="auto">We open at 7.<br>\nSee <a href="https://bakery.example/hours" rel="noopener noreferrer">https://bakery.example/hours</a></p>',
     );
     expect(draft.answeredBy).toBe("test-model");
     expect(draft.transcript).toMatchObject({
@@ -49,6 +49,17 @@ describe("a model's answer", () => {
       /--- begin message ([0-9a-f]{20}) ---\n[\s\S]*When do you open\?\n--- end message \1 ---/,
     );
     expect(body.tools?.map((tool) => tool.function.name)).toEqual(["decline", "escalate"]);
+  });
+
+  test("may be to pictures, which are shown as what they are", async () => {
+    const content = Buffer.from("89504e470d0a1a0a0000", "hex");
+    const picture = { number: 0, contentType: "image/jpeg", disposition: "inline", sizeBytes: 10, content } as const;
+    const svg = { ...picture, contentType: "image/svg+xml", content: Buffer.from("<svg/>") };
+    await rig.ask({ images: true }, question({ message: { attachments: [picture, svg] } }));
+    const { content: shown } = calls()[0]?.body.messages[1] ?? expect.fail();
+    expect(Array.isArray(shown) ? shown.slice(1) : shown).toEqual([
+      { type: "image_url", image_url: { url: `data:image/png;base64,${content.toString("base64")}` } },
+    ]);
   });
 
   test("may be none, or a person's", async () => {

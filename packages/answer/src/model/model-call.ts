@@ -5,6 +5,7 @@ import type { AnswerFailure } from "../answerer.ts";
 import { type EgressProblem, type EgressRules, guardedFetch } from "../egress.ts";
 import { readRetryAfter } from "../webhook-call.ts";
 import { estimateTokens } from "./budget.ts";
+import { inDialect } from "./dialect.ts";
 import { failureOfEgress, failureOfStatus, modelFailure } from "./model-failure.ts";
 import { cutText } from "./plain-characters.ts";
 
@@ -78,6 +79,7 @@ export async function callModel(
     name: "model",
     baseURL: settings.url,
     ...(secrets.modelKey !== undefined && { apiKey: secrets.modelKey }),
+    transformRequestBody: (body) => inDialect(settings.url, body),
     fetch: guarded(endpoint, signal, (problem) => {
       outside.problem = problem;
     }),

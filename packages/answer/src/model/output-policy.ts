@@ -96,7 +96,7 @@ const renderHtml = (segments: readonly Segment[]): string =>
     .map(htmlOf)
     .join("")
     .split(/\n[ \t]*\n\s*/)
-    .map((paragraph) => `<p>${paragraph.trim().replaceAll("\n", "<br>\n")}</p>`)
+    .map((paragraph) => `<p dir="auto">${paragraph.trim().replaceAll("\n", "<br>\n")}</p>`)
     .join("\n")
     .replace(encodedFile, " ");
 

@@ -110,7 +110,9 @@ describe("with a model that obeys the attacker", () => {
       ),
     );
     expect(
-      draft.html?.match(/<[^>]*>/g)?.filter((tag) => !/^<(\/?p|br|a href="https:[^"]*" rel="[a-z ]*"|\/a)>$/.test(tag)),
+      draft.html
+        ?.match(/<[^>]*>/g)
+        ?.filter((tag) => !/^<(p dir="auto"|\/p|br|a href="https:[^"]*" rel="[a-z ]*"|\/a)>$/.test(tag)),
     ).toEqual([]);
   });
 

@@ -52,6 +52,7 @@ describe("a command tool", () => {
   test("that is not there is unavailable", async () => {
     expect(await run("", { program: path.join(folder, "nothing") })).toMatchObject({ outcome: "tool_unavailable" });
     expect(await run("", { cwd: path.join(folder, "nowhere") })).toMatchObject({ outcome: "tool_unavailable" });
+    expect(await run("", { env: { A: "\0" } })).toMatchObject({ outcome: "tool_unavailable" });
   });
 
   test("that writes too much is cut, and still ends by itself", async () => {
