@@ -48,7 +48,7 @@ export async function carryOut(deps: CarryOutDeps, inHand: InHand, verdict: Verd
   switch (verdict.kind) {
     case "skip": {
       const { kind: _, ...end } = verdict;
-      return told(deps, inHand, await store.answering.end(ticket, { state: "skipped", ...end }));
+      return tell(deps, inHand, await store.answering.end(ticket, { state: "skipped", ...end }));
     }
     case "report":
       return recordReport(deps, inHand, verdict);
@@ -66,6 +66,8 @@ export async function carryOut(deps: CarryOutDeps, inHand: InHand, verdict: Verd
       return deliver(deps, inHand, verdict);
     case "failed":
       return fail(deps, inHand, verdict);
+    default:
+      throw new TypeError(`no verdict: ${JSON.stringify(verdict satisfies never)}`);
   }
 }
 
@@ -109,7 +111,7 @@ async function deliver(
   const mode = ticket.approved ? "send" : settings.mode;
   switch (mode) {
     case "shadow":
-      return told(deps, inHand, await store.answering.end(ticket, { state: "skipped", reason: "shadow", ...findings }));
+      return tell(deps, inHand, await store.answering.end(ticket, { state: "skipped", reason: "shadow", ...findings }));
     case "approve":
       if (await store.answering.askForApproval(ticket, findings))
         deps.telemetry.awaitingApproval(factsOf(ticket, mailbox));
@@ -156,7 +158,7 @@ async function afterAnswer(
         await store.answering.postpone(ticket, { afterMs: 0 });
         return;
       }
-      return told(
+      return tell(
         deps,
         inHand,
         await store.answering.end(ticket, { state: "skipped", reason: answered.reason, ...findings }),
@@ -223,7 +225,7 @@ async function escalate(
   const end = { state: "skipped", reason: "escalated", detail: note, actions, ...findings } as const;
   const ended = await deps.store.answering.end(ticket, { ...end, ...(submission && { submission }) });
   if (ended.kind === "not_accepted") return notAccepted(deps, inHand, ended, findings);
-  return told(deps, inHand, ended);
+  return tell(deps, inHand, ended);
 }
 
 /** Keeps a call that failed out of the journal, which remembers every step that returns. */
@@ -259,22 +261,22 @@ const forwarded = (
 async function recordReport(
   deps: CarryOutDeps,
   inHand: InHand,
-  { report, reason, detail }: Extract<Verdict, { kind: "report" }>,
+  { kind: _, report, ...told }: Extract<Verdict, { kind: "report" }>,
 ): Promise<void> {
   const { tenantId, inboundUid } = inHand.ticket;
-  const end = { state: "skipped", reason, ...(detail !== undefined && { detail }) } as const;
+  const end = { state: "skipped", ...told } as const;
   const isForReports = inHand.mailbox.settings.role === "bounces";
   const ended = await deps.store.answering.end(inHand.ticket, end, async (tx) => {
     const recorded = await deps.store.deliveryReports.record(tx, { tenantId, inboundUid, report });
     if (recorded.kind === "unmatched") return undefined;
     const about = `${report.kind} for ${recorded.deliveryUid}: ${recorded.effect}`;
-    return { reason: isForReports ? "bounce_recorded" : reason, detail: about };
+    return { reason: isForReports ? "bounce_recorded" : told.reason, detail: about };
   });
-  return told(deps, inHand, ended);
+  return tell(deps, inHand, ended);
 }
 
 /** Says of a message that has ended unanswered that it has. */
-function told({ telemetry }: CarryOutDeps, { ticket, mailbox }: InHand, ended: Ended): void {
+function tell({ telemetry }: CarryOutDeps, { ticket, mailbox }: InHand, ended: Ended): void {
   if (ended.kind === "ended") telemetry.skipped({ ...factsOf(ticket, mailbox), reason: ended.reason });
 }
 

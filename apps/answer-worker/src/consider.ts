@@ -159,7 +159,7 @@ function reportVerdict(report: Report | undefined): Verdict {
 function reportIn(content: Uint8Array, facts: InboundFacts): Verdict | undefined {
   const automatic = byLoopGuard(facts);
   const report = automatic && readReport(content);
-  return report && { kind: "report", report, ...automatic };
+  return report && { ...automatic, kind: "report", report, ...correspondentOf(facts) };
 }
 
 function unread({ code, detail }: ParseRefusal): Verdict {

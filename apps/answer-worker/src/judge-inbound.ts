@@ -114,7 +114,9 @@ export const byLoopGuard: Rule = ({ settings, message, signers }) => {
     recordsReturnPath: settings.recordsReturnPath,
     signers,
   });
-  return judgement.kind === "automatic" ? judgement : undefined;
+  if (judgement.kind === "person") return undefined;
+  const { reason, detail } = judgement;
+  return { reason, detail };
 };
 
 const byRecipient: Rule = ({ recipient }) => (recipient.ok ? undefined : recipient);

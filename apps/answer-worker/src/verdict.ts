@@ -7,7 +7,7 @@ import type { Letter } from "./letter.ts";
 export type Verdict =
   | ({ readonly kind: "skip"; readonly reason: string; readonly detail?: string } & Findings)
   /** It reports about mail of ours; the reason is that of its end. */
-  | { readonly kind: "report"; readonly report: Report; readonly reason: string; readonly detail?: string }
+  | ({ readonly kind: "report"; readonly report: Report; readonly reason: string; readonly detail?: string } & Findings)
   /** Not before then: `answerAfter`, or the answerer's own wish. */
   | ({ readonly kind: "wait"; readonly afterMs: number } & Findings)
   /** It has waited: its watcher looks first whether a person was faster. */
