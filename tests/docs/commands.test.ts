@@ -16,6 +16,9 @@ const pages = await Promise.all(
   [
     "README.md",
     "docs/api.md",
+    "docs/inbound.md",
+    "docs/answering.md",
+    "docs/bounces.md",
     "docs/smtp-submission.md",
     ...(await readdir(path.join(root, "docs/operations"))).map((name) => `docs/operations/${name}`),
   ].map(async (name) => ({ name, text: await readPage(name) })),

@@ -1,0 +1,3 @@
+import { fieldRows } from "./field-tables.ts";
+
+console.log(JSON.stringify([...fieldRows]));
