@@ -83,6 +83,17 @@ export function defineMetrics(
       help: "For how long the oldest sendable delivery has waited.",
       registers,
     }),
+    inboundDepth: new Gauge({
+      name: "mailfleet_inbound_depth",
+      help: "Inbound messages that wait for their end, as the elected sampler saw them.",
+      labelNames: ["state"],
+      registers,
+    }),
+    inboundOldestDueSeconds: new Gauge({
+      name: "mailfleet_inbound_oldest_due_seconds",
+      help: "For how long the oldest message that may be answered has waited.",
+      registers,
+    }),
     queueJobs: new Gauge({
       name: "mailfleet_queue_jobs",
       help: "Jobs in Redis.",
@@ -96,6 +107,7 @@ export function defineMetrics(
     sweepRepairs: counter("mailfleet_sweep_repairs_total", "Errands that a sweep had to make anew.", "kind"),
     roundFailures: counter("mailfleet_round_failures_total", "Rounds that the database failed.", "code"),
 
+    leaseTakeovers: counter("mailfleet_lease_takeovers_total", "What was taken over from a lapsed lease.", "kind"),
     inbound: counter("mailfleet_inbound_total", "Inbound messages that have ended, by how.", "outcome"),
     answers: counter("mailfleet_answers_total", "Answers, by who wrote them.", "answerer"),
     answerErrors: counter("mailfleet_answer_errors_total", "Tries to answer that came to nothing.", "reason"),
