@@ -1,0 +1,46 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** What a tenant's service was told. */
+export interface Told {
+  readonly id: string;
+  readonly type: string;
+  readonly data: { readonly [field: string]: unknown };
+}
+
+export interface TenantService extends AsyncDisposable {
+  readonly url: string;
+  readonly told: readonly Told[];
+  /** Says these, one for each request; then the last of them. */
+  says(...replies: readonly ServiceReply[]): void;
+}
+
+export type ServiceReply = { readonly status: number; readonly headers?: Record<string, string> } | object;
+
+/** A webhook on loopback. */
+export async function startTenantService(): Promise<TenantService> {
+  const told: Told[] = [];
+  let replies: readonly ServiceReply[] = [];
+  const server = createServer(async (request, response) => {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const { type, data } = JSON.parse(Buffer.concat(chunks).toString());
+    told.push({ id: String(request.headers["webhook-id"]), type, data });
+    const [reply = { status: 204 }, ...rest] = replies;
+    if (rest.length > 0) replies = rest;
+    if ("status" in reply) return void response.writeHead(reply.status, "headers" in reply ? reply.headers : {}).end();
+    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(reply));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
+    told,
+    says(...said) {
+      replies = said;
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
