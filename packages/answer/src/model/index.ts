@@ -1,6 +1,6 @@
 /** Answers by language models: what they are shown, what they may do, and what of it gets out. */
 export type { ModelBudget, ModelUse } from "./budget.ts";
-export { modelLimits, openModelAnswerer } from "./model-answerer.ts";
+export { openModelAnswerer } from "./model-answerer.ts";
 export { checkModelSettings } from "./model-settings.ts";
 export {
   type CheckedOperatorConfig,
@@ -10,7 +10,4 @@ export {
   noOperatorConfig,
   type OperatorConfig,
 } from "./operator-config.ts";
-export { outputLimits } from "./output-policy.ts";
-export { pictureLimits } from "./pictures.ts";
-export { promptLimits } from "./prompt.ts";
 export type { ModelStep, RemovedCounts, ToolStep, Transcript, TranscriptStep } from "./transcript.ts";

@@ -189,6 +189,24 @@ describe("a crash", () => {
     expect(draft.transcript?.steps).toHaveLength(3);
   });
 
+  test("finds steps that a database could keep, whatever the model wrote", async () => {
+    const journal = new MemoryJournal();
+    const raw = (message: object) => JSON.stringify({ choices: [{ finish_reason: "stop", message }] });
+    const call = {
+      id: "a\0",
+      type: "function",
+      function: { name: "no\0\ud800", arguments: '{"a\\u0000\\udc00":"\\u0000 \\\\u0000 \ud83d\ude00"}' },
+    };
+    rig.server.script(
+      { raw: raw({ content: "\0\ud800", tool_calls: [call] }) },
+      { raw: raw({ content: "We\0 open \ud800" }) },
+    );
+    expect(draftOf(await rig.ask({}, question(), { journal })).text).toBe("We\ufffd open \ufffd");
+    const kept = [...journal.results.entries()].flat().join();
+    expect(kept.replaceAll("\\\\", "")).not.toMatch(/\\u0000|\\ud[89a-f]/);
+    expect(kept).toContain("\ufffd \\\\u0000 \ud83d\ude00");
+  });
+
   test("has tools run under the same key as before", async () => {
     const journal = new MemoryJournal();
     const call = { calls: [{ name: "orders", arguments: { order: "A-1" } }] };

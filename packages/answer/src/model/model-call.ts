@@ -171,4 +171,10 @@ const withoutThoughts = (text: string): string =>
 const countOf = (said: number | undefined, estimated: number): number =>
   said !== undefined && Number.isSafeInteger(said) && said >= 0 ? said : estimated;
 
-const survivingJson = (reply: unknown): ModelReply => JSON.parse(JSON.stringify(reply));
+/** JSON that PostgreSQL keeps as well: without NULs and lone surrogates, in names as in values. */
+const survivingJson = (reply: unknown): ModelReply =>
+  JSON.parse(
+    JSON.stringify(reply).replace(/\\(u0000|ud[89a-f][0-9a-f]{2}|.)/g, (escaped, code: string) =>
+      code.length > 1 ? "\\ufffd" : escaped,
+    ),
+  );
