@@ -12,6 +12,9 @@ const everything = [
   "intake.autoscaling.enabled=true",
   "intake.smtp.tlsSecret=certificate",
   "outboxDispatch.keda.enabled=true",
+  "imapWatch.keda.enabled=true",
+  "answerWorker.keda.enabled=true",
+  "answerWorker.tools.configMap=tools",
   "podMonitor.enabled=true",
   "publicUrl=https://mail.example.org",
   "env.MAILFLEET_EHLO_NAME=out.example.org",
@@ -33,8 +36,8 @@ const field = (text: string, name: string) => text.match(new RegExp(`^ *(?:- )?$
 
 test("the chart passes a strict lint, with everything on and with everything off", async () => {
   await helm("lint", "--strict", chart, ...settings(everything));
-  const off = ["existingSecret=x", "board.enabled=false", "intake.smtp.enabled=false", "migrate.enabled=false"];
-  await helm("lint", "--strict", chart, ...settings(off));
+  const off = ["board", "imapWatch", "answerWorker", "intake.smtp", "migrate"].map((name) => `${name}.enabled=false`);
+  await helm("lint", "--strict", chart, ...settings(["existingSecret=x", ...off]));
 });
 
 test("without a secret the chart says which value is missing", async () => {
@@ -43,7 +46,7 @@ test("without a secret the chart says which value is missing", async () => {
 
 test("Kubernetes waits longer than the processes are told to take", async () => {
   const deployments = ofKind(await rendered([...everything, "graceSeconds=45"]), "Deployment");
-  expect(deployments).toHaveLength(3);
+  expect(deployments).toHaveLength(5);
   for (const deployment of deployments) {
     expect(deployment).toMatch(/name: MAILFLEET_GRACE\n +value: "45s"/);
     expect(Number(field(deployment, "terminationGracePeriodSeconds"))).toBeGreaterThanOrEqual(45 + 5);
@@ -53,7 +56,7 @@ test("Kubernetes waits longer than the processes are told to take", async () => 
 test("every container runs read-only, without rights, as nobody special", async () => {
   const manifests = await rendered(everything);
   const pods = [...ofKind(manifests, "Deployment"), ...ofKind(manifests, "Job")];
-  expect(pods).toHaveLength(4);
+  expect(pods).toHaveLength(6);
   for (const pod of pods) {
     expect(pod).toContain("readOnlyRootFilesystem: true");
     expect(pod).toContain("allowPrivilegeEscalation: false");
@@ -82,10 +85,27 @@ test("what scales a deployment is alone in setting its replicas", async () => {
   }
 });
 
-test("the query that scales outbox-dispatch is one that our schema answers", async () => {
-  const [scaledObject = ""] = ofKind(await rendered(everything), "ScaledObject");
-  const query = JSON.parse(field(scaledObject, "query") ?? "null");
+test("every query that scales is one that our schema answers", async () => {
+  const scaledObjects = ofKind(await rendered(everything), "ScaledObject");
+  expect(scaledObjects).toHaveLength(3);
   await using database = await privateDatabase();
   await using sql = openDatabase({ url: database.url, poolSize: 1 });
-  expect(await sql.query(query)).toEqual([{ count: 0 }]);
+  for (const scaledObject of scaledObjects) {
+    const query = JSON.parse(field(scaledObject, "query") ?? "null");
+    expect(await sql.query(query), query).toEqual([{ count: 0 }]);
+  }
+});
+
+test("the operator's tools reach the answer workers, from a config map or a secret, and nobody else", async () => {
+  for (const [value, source] of [
+    ["configMap", /configMap:\n +name: tools/],
+    ["secret", /secret:\n +secretName: tools/],
+  ] as const) {
+    const manifests = await rendered(["existingSecret=x", `answerWorker.tools.${value}=tools`]);
+    const withTools = ofKind(manifests, "Deployment").filter((text) => text.includes("/etc/mailfleet/tools"));
+    expect(withTools).toHaveLength(1);
+    expect(withTools[0]).toMatch(/name: post.*-answer-worker$/m);
+    expect(withTools[0]).toMatch(/MAILFLEET_ANSWER_TOOLS_FILE\n +value: "\/etc\/mailfleet\/tools\/tools\.json"/);
+    expect(withTools[0]).toMatch(source);
+  }
 });

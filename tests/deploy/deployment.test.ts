@@ -28,10 +28,22 @@ test("every setting that is given is one that some process reads", () => {
   const given = new Set(deployment.flatMap(({ text }) => text.match(/\bMAILFLEET_[A-Z][A-Z_]*[A-Z]\b/g) ?? []));
   expect(given.size).toBeGreaterThan(10);
   for (const name of given) {
-    const own = `"${name.replace("MAILFLEET_", "")}"`;
+    const own = `"${name.replace("MAILFLEET_", "").replace(/_FILE$/, "")}"`;
     expect(
       code.some((text) => text.includes(own)),
       name,
     ).toBe(true);
+  }
+});
+
+test("every kind of process that runs by itself is in the compose file and in the chart", async () => {
+  const textOf = (name: string) => deployment.find((file) => file.path === name)?.text ?? "";
+  const processes = sources.flatMap(
+    ({ path: file }) => /^apps\/(?!cli\/)([a-z-]+)\/src\/main\.ts$/.exec(file)?.[1] ?? [],
+  );
+  expect(processes.length).toBeGreaterThan(2);
+  for (const app of processes) {
+    expect(textOf("deploy/compose.yaml"), app).toContain(`apps/${app}/dist/main.js`);
+    expect(textOf(`deploy/helm/mailfleet/templates/${app}.yaml`), app).toContain(`apps/${app}/dist/main.js`);
   }
 });

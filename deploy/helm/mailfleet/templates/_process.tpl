@@ -1,7 +1,7 @@
 {{/*
 A kind of process: its deployment and its disruption budget.
 Takes root, component, values (replicas, resources, pdb, …), script, secrets, optionalSecrets, env, ports (name → number),
-scaled (something else sets its replicas), and tlsSecret.
+scaled (something else sets its replicas), and mounts (a list of name, path, volume).
 */}}
 {{- define "mailfleet.process" -}}
 {{- $name := printf "%s-%s" (include "mailfleet.name" .root) .component -}}
@@ -84,18 +84,23 @@ spec:
           volumeMounts:
             - name: tmp
               mountPath: /tmp
-            {{- if .tlsSecret }}
-            - name: tls
-              mountPath: /etc/mailfleet/tls
+            {{- range .mounts }}
+            - name: {{ .name }}
+              mountPath: {{ .path }}
               readOnly: true
+            {{- end }}
+            {{- with .values.extraVolumeMounts }}
+            {{- toYaml . | nindent 12 }}
             {{- end }}
       volumes:
         - name: tmp
           emptyDir: { sizeLimit: 256Mi }
-        {{- with .tlsSecret }}
-        - name: tls
-          secret:
-            secretName: {{ . }}
+        {{- range .mounts }}
+        - name: {{ .name }}
+          {{- toYaml .volume | nindent 10 }}
+        {{- end }}
+        {{- with .values.extraVolumes }}
+        {{- toYaml . | nindent 8 }}
         {{- end }}
 ---
 apiVersion: policy/v1
