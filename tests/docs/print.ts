@@ -1,3 +1,0 @@
-import { fieldRows } from "./field-tables.ts";
-
-console.log(JSON.stringify([...fieldRows]));
