@@ -7,7 +7,7 @@ import type { Telemetry } from "@mailfleet/telemetry";
 import { type AnswerDeps, answerOne } from "./answer-one.ts";
 import { openHands } from "./hands.ts";
 import { sweep } from "./sweep.ts";
-import { answerTrials } from "./trials.ts";
+import { openTrials } from "./trials.ts";
 import { openUnreturned } from "./unreturned.ts";
 
 export interface AnsweringSettings {
@@ -28,6 +28,8 @@ export interface AnsweringDeps {
   readonly watchdog?: Watchdog;
 }
 
+/** How often it is asked whether somebody asks for a trial. */
+const trialsMs = 500;
 /** After `stopping`, for what is in hand to go back. */
 const givingBackMs = 3_000;
 
@@ -74,6 +76,7 @@ export async function startAnswering(
       ),
     onError: reportTo(telemetry, "claim"),
   });
+  const trials = openTrials(deps, stopping);
   const pulse = watchdog?.watch("sweep", 60_000);
   const ticker = (loop: string, intervalMs: number) => ({
     intervalMs,
@@ -93,9 +96,9 @@ export async function startAnswering(
       await unreturned.giveBack();
       await sweep({ store, telemetry, hands });
     }),
-    every(ticker("trials", settings.sweepMs / 2), () => answerTrials(deps, lease.id, stopping)),
+    every(ticker("trials", trialsMs), () => trials.take(lease.id)),
   ]);
-  await Promise.race([hands.empty(), afterwards(stopping, givingBackMs)]);
+  await Promise.race([Promise.all([hands.empty(), trials.empty()]), afterwards(stopping, givingBackMs)]);
 }
 
 const reportTo = (telemetry: Telemetry, loop: string) => (error: unknown) =>
