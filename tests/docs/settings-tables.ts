@@ -1,5 +1,7 @@
+import { answerSettings } from "@mailfleet/answer-worker";
 import { boardSettings } from "@mailfleet/board";
 import { ConfigError, describeSettings, fleetSettings, type Reader, type Setting } from "@mailfleet/config";
+import { watchSettings } from "@mailfleet/imap-watch";
 import { intakeSettings } from "@mailfleet/intake";
 import { dispatchSettings } from "@mailfleet/outbox-dispatch";
 import { readPlan } from "../../apps/cli/src/up/plan.ts";
@@ -12,6 +14,8 @@ const described: Readonly<Record<string, readonly Setting[]>> = {
   fleet: describe(fleetSettings),
   intake: describe(intakeSettings),
   "outbox-dispatch": describe(dispatchSettings),
+  "imap-watch": describe(watchSettings),
+  "answer-worker": describe(answerSettings),
   board: describe(boardSettings),
   up: [demoPort()],
 };

@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
+import { answerSettings, startAnswering } from "@mailfleet/answer-worker";
 import { reader } from "@mailfleet/config";
+import { startWatch, watchSettings } from "@mailfleet/imap-watch";
 import { intakeSettings, startIntake } from "@mailfleet/intake";
 import { dispatchSettings, startDispatch } from "@mailfleet/outbox-dispatch";
-import { openQueues } from "@mailfleet/queue";
+import { openQueues, type Queues } from "@mailfleet/queue";
 import { createScope, type OpenScope } from "@mailfleet/service";
 import { type AccountSettings, type Delivery, openStore, type Store } from "@mailfleet/store";
-import { openTelemetry } from "@mailfleet/telemetry";
+import { openTelemetry, type Telemetry } from "@mailfleet/telemetry";
 import { type PrivateRedis, privateDatabase, privateRedis } from "@mailfleet/testkit";
 import { submitBySmtp } from "./submission-client.ts";
 import { until } from "./until.ts";
@@ -16,7 +18,7 @@ export interface Answer {
   readonly body: any;
 }
 
-/** A sender that runs in this process until it is drained or killed. */
+/** A part of the fleet that runs in this process until it is drained or killed. */
 export interface Sender {
   /** As SIGTERM does; resolves when it has ended. */
   drain(): Promise<void>;
@@ -27,6 +29,9 @@ export interface OneProcessFleet extends AsyncDisposable {
   readonly store: Store;
   readonly redis: PrivateRedis;
   startSender(settings?: Readonly<Record<string, string>>): Promise<Sender>;
+  /** What follows mailboxes, and what answers; each with a life of its own. */
+  startWatcher(settings?: Readonly<Record<string, string>>): Promise<Sender>;
+  startAnswerer(settings?: Readonly<Record<string, string>>): Promise<Sender>;
   /** A tenant with an account "main" on loopback, and the settings that go with it. */
   tenant(id: string, account: Partial<AccountSettings> & { readonly port: number }, pass?: string): Promise<void>;
   /** Asks as the tenant; as the admin where none is named. */
@@ -46,8 +51,22 @@ export interface OneProcessFleet extends AsyncDisposable {
   reaches(tenant: string, n: number, states: readonly string[], withinMs?: number): Promise<readonly Delivery[]>;
 }
 
+interface Parts {
+  readonly store: Store;
+  readonly queues: Queues;
+  readonly telemetry: Telemetry;
+}
+
 const adminToken = "an-admin-token-for-tests";
-const quick: Readonly<Record<string, string>> = { DISPATCH_SWEEP: "100ms", WORKER_LEASE: "2s", DISPATCH_IDLE: "200ms" };
+const quick: Readonly<Record<string, string>> = {
+  DISPATCH_SWEEP: "100ms",
+  WORKER_LEASE: "2s",
+  DISPATCH_IDLE: "200ms",
+  WATCH_LEASE: "2s",
+  WATCH_NEWS: "100ms",
+  ANSWER_SWEEP: "100ms",
+  ANSWER_PRIVATE_NETWORKS: "true",
+};
 const quickRetry = { baseMs: 100, maxMs: 500 };
 const graceMs = 3_000;
 
@@ -85,27 +104,47 @@ export async function startOneProcessFleet(): Promise<OneProcessFleet> {
     return items;
   };
 
+  /** Runs a part with a store and queues of its own, as a process would have them. */
+  async function live(start: (parts: Parts, life: OpenScope) => Promise<void>): Promise<Sender> {
+    const life = createScope({ graceMs, closeMs: 5_000, onError: () => {} });
+    senders.add(life);
+    const parts = {
+      store: life.own(openStore({ databaseUrl, poolSize: 6, secretKeys })),
+      queues: life.own(await openQueues(redis.url, telemetry)),
+      telemetry,
+    };
+    const running = start(parts, life);
+    running.catch(() => {}); // One that is ended without draining finds its database closed.
+    return {
+      async drain() {
+        life.drain();
+        await running;
+        senders.delete(life);
+        await life.close();
+      },
+    };
+  }
+
   return {
     store,
     redis,
     ask,
     deliveries,
-    async startSender(own = {}) {
-      const life = createScope({ graceMs, closeMs: 5_000, onError: () => {} });
-      senders.add(life);
-      const itsStore = life.own(openStore({ databaseUrl, poolSize: 6, secretKeys }));
-      const itsQueues = life.own(await openQueues(redis.url, telemetry));
-      const itsSettings = { ...dispatchSettings(environment({ ...quick, ...own })), graceMs };
-      const running = startDispatch({ store: itsStore, queues: itsQueues, telemetry, settings: itsSettings }, life);
-      return {
-        async drain() {
-          life.drain();
-          await running;
-          senders.delete(life);
-          await life.close();
-        },
-      };
-    },
+    startSender: (own = {}) =>
+      live((parts, life) => {
+        const itsSettings = { ...dispatchSettings(environment({ ...quick, ...own })), graceMs };
+        return startDispatch({ ...parts, settings: itsSettings }, life);
+      }),
+    startWatcher: (own = {}) =>
+      live((parts, life) => {
+        const itsSettings = { ...watchSettings(environment({ ...quick, ...own })), graceMs };
+        return startWatch({ ...parts, settings: itsSettings }, life);
+      }),
+    startAnswerer: (own = {}) =>
+      live((parts, life) => {
+        const itsSettings = { ...answerSettings(environment({ ...quick, ...own })), leaseMs: 2_000, graceMs };
+        return startAnswering({ ...parts, settings: itsSettings }, life);
+      }),
     async tenant(id, account, pass) {
       await store.tenants.put(id, {});
       const settings = { host: "127.0.0.1", security: "none", retry: quickRetry, ...account } as const;

@@ -30,7 +30,7 @@ export async function tryMessage(
   const verdict = await consider(
     deps,
     {
-      mailbox: withoutDelay(mailbox),
+      mailbox: asTried(mailbox),
       inboundUid: id,
       content: bytes,
       flags: [],
@@ -79,9 +79,11 @@ function trialOf(verdict: Verdict, { settings }: OpenedMailbox): Trial {
   }
 }
 
-/** What is tried now is answered as if its time had come. */
-function withoutDelay(mailbox: OpenedMailbox): OpenedMailbox {
-  const { settings } = mailbox;
-  if (settings.answer?.answerAfterMs === undefined) return mailbox;
-  return { ...mailbox, settings: { ...settings, answer: { ...settings.answer, answerAfterMs: 0 } } };
+/** What is tried now is answered as if its time had come; and no server has written its Return-Path, so that it may lack one. */
+function asTried(mailbox: OpenedMailbox): OpenedMailbox {
+  const { answer, ...settings } = mailbox.settings;
+  return {
+    ...mailbox,
+    settings: { ...settings, recordsReturnPath: false, ...(answer && { answer: { ...answer, answerAfterMs: 0 } }) },
+  };
 }
