@@ -1,6 +1,8 @@
 import path from "node:path";
 import { pathToFileURL } from "node:url";
+import { startAnswering } from "@mailfleet/answer-worker";
 import { startBoard } from "@mailfleet/board";
+import { startWatch } from "@mailfleet/imap-watch";
 import { startIntake } from "@mailfleet/intake";
 import { startDispatch } from "@mailfleet/outbox-dispatch";
 import { openQueues } from "@mailfleet/queue";
@@ -71,7 +73,20 @@ export async function startFleet(
     { store, queues, settings: plan, watchdog, telemetry: telemetry.forApp("outbox-dispatch") },
     scope,
   );
-  const ended = Promise.all([dispatch, intake.drained]);
+  const watch = startWatch(
+    { store, queues, settings: plan, watchdog, telemetry: telemetry.forApp("imap-watch") },
+    scope,
+  );
+  const { leaseMs, graceMs } = plan;
+  const answering = startAnswering(
+    {
+      ...{ store, queues, watchdog },
+      settings: { ...plan.answering, leaseMs, graceMs },
+      telemetry: telemetry.forApp("answer-worker"),
+    },
+    scope,
+  );
+  const ended = Promise.all([dispatch, intake.drained, watch, answering]);
   ended.catch(() => {}); // Whoever waits for it hears; until then it must not end the process from aside.
   return {
     api: intake.apiUrl,

@@ -1,6 +1,8 @@
 import path from "node:path";
+import { answerSettings } from "@mailfleet/answer-worker";
 import { boardSettings } from "@mailfleet/board";
 import { type Environment, fleetSettings, reader, type Secret } from "@mailfleet/config";
+import { watchSettings } from "@mailfleet/imap-watch";
 import { intakeSettings } from "@mailfleet/intake";
 import { dispatchSettings } from "@mailfleet/outbox-dispatch";
 
@@ -15,6 +17,8 @@ export function readPlan(env: Environment) {
     ...fleet,
     ...intakeSettings(settings),
     ...dispatchSettings(settings),
+    ...watchSettings(settings),
+    answering: answerSettings(settings),
     ...boardSettings(settings),
     dataDir: path.resolve(fleet.dataDir),
     demoPort: settings.integer("DEMO_PORT", "Port of the demo inbox page; 0 picks a free one.", {

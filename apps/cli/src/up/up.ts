@@ -57,7 +57,7 @@ async function runFleet(plan: Plan, terminal: Terminal, scope: Scope): Promise<v
       title: "Fleet",
       async run() {
         fleet = await startFleet({ plan, servers, store, telemetry }, scope);
-        return "API, submission, dispatch and board";
+        return "API, submission, dispatch, mailboxes, answers and board";
       },
     },
   ];
