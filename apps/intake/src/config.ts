@@ -1,3 +1,4 @@
+import { operatorSettings } from "@mailfleet/answer";
 import { type Environment, fleetSettings, type Reader, reader } from "@mailfleet/config";
 import { httpSettings } from "./http/settings.ts";
 import { smtpSettings } from "./smtp/index.ts";
@@ -5,7 +6,12 @@ import { smtpSettings } from "./smtp/index.ts";
 export type Config = ReturnType<typeof readConfig>;
 
 /** The settings that are intake's own, whichever process it runs in. */
-export const intakeSettings = (settings: Reader) => ({ ...httpSettings(settings), ...smtpSettings(settings) });
+export const intakeSettings = (settings: Reader) => ({
+  ...httpSettings(settings),
+  ...smtpSettings(settings),
+  /** What it lets tenants store about answering; the same as the answer workers are told. */
+  operator: operatorSettings(settings),
+});
 
 /** Everything that a process of intake's own can be told. A bad environment is reported whole, at start. */
 export function readConfig(env: Environment) {

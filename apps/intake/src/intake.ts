@@ -1,4 +1,5 @@
 /** Intake: the HTTP API and SMTP submission, over one acceptor. A process of its own, or a part of one. */
+import type { OperatorConfig } from "@mailfleet/answer";
 import { openParser } from "@mailfleet/parser";
 import { crashPoint, createHealth, type Health, listen, type Scope } from "@mailfleet/service";
 import {
@@ -18,6 +19,8 @@ import { type SmtpSettings, startSmtpListener } from "./smtp/index.ts";
 export interface IntakeSettings extends HttpSettings, SmtpSettings {
   readonly adminToken: string;
   readonly publicUrl?: string | undefined;
+  /** What tenants' webhooks, models and tools may be. */
+  readonly operator: OperatorConfig;
 }
 
 export interface IntakeDeps {
@@ -59,6 +62,7 @@ export async function startIntake({ settings, store, queues, telemetry }: Intake
     store,
     acceptor,
     wake: (accountUid, options) => wake(String(accountUid), options),
+    operator: settings.operator,
     wakeAnswer: (inboundUid) => queues?.wakeAnswer(inboundUid),
     parser: scope.own(openParser({ processes: 1 }), "parser"),
     sendable: openSendable(store.db),

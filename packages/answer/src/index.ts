@@ -27,6 +27,7 @@ export type {
 export { checkModelSettings } from "./model/model-settings.ts";
 export { checkOperatorConfig, noOperatorConfig } from "./model/operator-config.ts";
 export { openAnswerer } from "./open-answerer.ts";
+export { operatorSettings } from "./operator-settings.ts";
 export { checkTemplate, type TemplateProblem } from "./template.ts";
 export { type TemplateVariables, templateLimits, templateVariables } from "./template-variables.ts";
 export { trialJournal } from "./trial-journal.ts";

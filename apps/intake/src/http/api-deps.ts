@@ -1,3 +1,4 @@
+import type { OperatorConfig } from "@mailfleet/answer";
 import type { Parser } from "@mailfleet/parser";
 import type { Health } from "@mailfleet/service";
 import type { Acceptor, InboundScale, Sendable, Store } from "@mailfleet/store";
@@ -28,6 +29,7 @@ export interface ApiDeps {
   /** Asks for work on what came in; likewise. */
   readonly wakeAnswer: (inboundUid: string) => void;
   readonly parser: Pick<Parser, "extractAttachment">;
+  readonly operator: OperatorConfig;
   readonly sendable: Sendable;
   readonly inboundScale: InboundScale;
   readonly telemetry: Pick<Telemetry, "accepted" | "cancelled" | "log">;

@@ -63,6 +63,31 @@ const wrong: readonly (readonly [string, object, string])[] = [
     { answer: { from: "a@example.org", webhook: { url: "https://a.example" } } },
     "/answer/webhook/secret",
   ],
+  [
+    "a webhook in a private network",
+    {
+      answer: {
+        from: "a@example.org",
+        webhook: { url: "https://10.0.0.1/", secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" },
+      },
+    },
+    "/answer/webhook/url",
+  ],
+  [
+    "a webhook secret that cannot sign",
+    { answer: { from: "a@example.org", webhook: { url: "https://a.example", secret: "x" } } },
+    "/answer/webhook/secret",
+  ],
+  [
+    "a tool that the operator has not defined",
+    {
+      answer: {
+        from: "a@example.org",
+        model: { url: "https://a.example/v1", model: "m", systemPrompt: "help", tools: ["orders"] },
+      },
+    },
+    "/answer/model/tools/0",
+  ],
   ["a sender list with half an address", { allowedSenders: ["nobody@"] }, "/allowedSenders/0"],
   ["a field that does not exist", { answers: {} }, "/answers"],
 ];

@@ -64,7 +64,10 @@ export const problems = {
 
 export type ProblemCode = keyof typeof problems;
 
-/** What a single field can be wrong with. Addresses and header fields bring codes of their own from the mail domain. */
+/**
+ * What a single field can be wrong with. Addresses and header fields bring codes of their own from the mail domain, and
+ * answerers theirs: what they could not use is refused when it is stored.
+ */
 export const fieldCodes = {
   required: "The field is missing.",
   wrong_type: "The field has another type.",
@@ -85,7 +88,6 @@ export const fieldCodes = {
   too_far_ahead: "The time is too far ahead.",
   not_after: "The time must be after another one.",
   bad_dkim_key: "The private key cannot sign.",
-  template_syntax: "The template is not Liquid.",
   secret_required: "The field needs a secret that is neither given nor stored.",
 } as const;
 

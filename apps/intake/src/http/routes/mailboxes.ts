@@ -1,6 +1,12 @@
 /** Watched mailboxes: what comes in, and how it is answered. */
-import { checkTemplate } from "@mailfleet/answer";
-import type { MailboxSettings } from "@mailfleet/mail";
+import {
+  checkModelSettings,
+  checkTemplate,
+  checkUrl,
+  type OperatorConfig,
+  parseWebhookSecrets,
+} from "@mailfleet/answer";
+import type { AnswererSettings, MailboxSettings } from "@mailfleet/mail";
 import type { Mailbox, MailboxSecretChanges, QuestionKind } from "@mailfleet/store";
 import { z } from "zod";
 import type { ApiDeps } from "../api-deps.ts";
@@ -29,7 +35,7 @@ const tags = ["mailboxes"];
 /** A login at a slow server, or a model that thinks, is waited for this long. */
 const questionMs = 25_000;
 
-export function mailboxRoutes(app: Server, { store }: ApiDeps): void {
+export function mailboxRoutes(app: Server, { store, operator }: ApiDeps): void {
   const log = (actor: string, tenantId: string, command: string, target: string, detail = {}) =>
     store.commandLog.add({ actor, tenantId, command, target, detail });
 
@@ -70,7 +76,7 @@ export function mailboxRoutes(app: Server, { store }: ApiDeps): void {
       const tenantId = tenantIdOf(request);
       const { settings, secrets } = readMailbox(request.body);
       await checkSecrets(settings, secrets, () => store.mailboxes.get(tenantId, request.params.id));
-      checkAnswerer(settings);
+      checkAnswerer(settings, secrets, operator);
       const put = await store.mailboxes.put(tenantId, request.params.id, settings, secrets);
       if (put.kind === "tenant_not_found") throw new ProblemError("tenant_not_found");
       if (put.kind === "refused") throw new ProblemError("too_many_mailboxes", put.detail);
@@ -252,10 +258,42 @@ async function checkSecrets(
   if (errors.length > 0) throw invalidRequest(errors);
 }
 
-function checkAnswerer({ answer }: MailboxSettings): void {
-  if (answer?.answerer.kind !== "template") return;
-  const errors = checkTemplate(answer.answerer).map(
-    ({ field, code, detail }): FieldError => ({ path: `/answer/template/${field}`, code, detail }),
-  );
+/** What no answer worker could use is refused now: by the operator's rules, and as the answerers themselves see it. */
+function checkAnswerer({ answer }: MailboxSettings, secrets: MailboxSecretChanges, operator: OperatorConfig): void {
+  if (!answer) return;
+  const problems = [...answererProblems(answer.answerer, operator), ...secretProblems(secrets.webhookSecret)];
+  const call = answer.escalate?.url === undefined ? undefined : checkUrl(operator, answer.escalate.url);
+  if (call) problems.push({ field: "escalate.url", code: call.code, detail: call.detail });
+  const errors = problems.map(({ field, code, detail }): FieldError => {
+    const path = field.replaceAll(/\[(\d+)\]/g, ".$1").replaceAll(".", "/");
+    return { path: `/answer/${path}`, code, detail };
+  });
   if (errors.length > 0) throw invalidRequest(errors);
+}
+
+interface AnswerProblem {
+  readonly field: string;
+  readonly code: string;
+  readonly detail: string;
+}
+
+function answererProblems(answerer: AnswererSettings, operator: OperatorConfig): AnswerProblem[] {
+  const within = (problems: readonly AnswerProblem[]) =>
+    problems.map((problem) => ({ ...problem, field: `${answerer.kind}.${problem.field}` }));
+  switch (answerer.kind) {
+    case "template":
+      return within(checkTemplate(answerer));
+    case "model":
+      return within(checkModelSettings(answerer, operator));
+    case "webhook": {
+      const refused = checkUrl(operator, answerer.url);
+      return refused ? within([{ ...refused, field: "url" }]) : [];
+    }
+  }
+}
+
+function secretProblems(secret: string | null | undefined): AnswerProblem[] {
+  if (typeof secret !== "string") return [];
+  const parsed = parseWebhookSecrets(secret);
+  return parsed.ok ? [] : [{ field: "webhook.secret", code: "bad_format", detail: parsed.detail }];
 }

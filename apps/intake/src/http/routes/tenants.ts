@@ -171,9 +171,11 @@ export function tenantRoutes(app: Server, { store, tenantViews, wake }: ApiDeps)
 type StoredTenant = NonNullable<Awaited<ReturnType<ApiDeps["store"]["tenants"]["get"]>>>;
 
 function showTenant({ id: tenantId, state, settings, suspendedBatches, createdAt, updatedAt }: StoredTenant) {
+  const { allowedSenders: _, ...caps } = settings;
   return {
     id: tenantId,
     state,
+    ...caps,
     ...(settings.allowedSenders && { allowedSenders: [...settings.allowedSenders] }),
     suspendedBatches: [...suspendedBatches],
     createdAt,

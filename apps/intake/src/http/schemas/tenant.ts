@@ -7,6 +7,18 @@ export const tenantInput = z
     allowedSenders: list(senderPattern, 1_000)
       .optional()
       .describe("Who may stand in the reverse-path and in From; anyone where it is absent."),
+    modelTokensPerDay: z
+      .int()
+      .min(0)
+      .max(1_000_000_000_000)
+      .optional()
+      .describe("What its models may use in a day (UTC), over all mailboxes."),
+    modelCostPerDay: z
+      .number()
+      .min(0)
+      .max(1_000_000_000)
+      .optional()
+      .describe("Likewise, in the currency of the models' prices."),
   })
   .optional()
   .default({});
@@ -16,6 +28,8 @@ export const tenant = z
     id,
     state: z.enum(["active", "suspended"]),
     allowedSenders: z.array(z.string()).optional(),
+    modelTokensPerDay: z.number().optional(),
+    modelCostPerDay: z.number().optional(),
     suspendedBatches: z.array(z.string()),
     createdAt: z.date(),
     updatedAt: z.date(),

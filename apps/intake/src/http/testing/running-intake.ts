@@ -1,5 +1,6 @@
 /** A whole intake on a private database, asked over real sockets. */
 import { randomBytes } from "node:crypto";
+import { noOperatorConfig } from "@mailfleet/answer";
 import { createScope, type OpenScope } from "@mailfleet/service";
 import { openStore, type Store } from "@mailfleet/store";
 import { openTelemetry, type Telemetry } from "@mailfleet/telemetry";
@@ -120,6 +121,7 @@ const testSettings = {
   apiMaxInFlightBytes: httpLimits.inFlightBytes,
   apiMaxRequests: httpLimits.inFlightRequests,
   apiProxies: [],
+  operator: noOperatorConfig,
   smtpHost: "127.0.0.1",
   smtpPort: 0,
   smtpName: "intake.test",
