@@ -40,6 +40,11 @@ export function answerSettings(settings: Reader) {
       max: 10_000,
       otherwise: 8,
     }),
+    slowMs: duration("ANSWER_SLOW", "A message that takes longer is worked on without a slot, and keeps nobody out.", {
+      min: "100ms",
+      max: "10m",
+      otherwise: "3s",
+    }),
     sweepMs: duration("ANSWER_SWEEP", "How often the sweep looks for messages that have no errand.", {
       min: "100ms",
       max: "1m",

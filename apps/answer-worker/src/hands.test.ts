@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { openHands } from "./hands.ts";
 
 /** Work that is due, and hands that end it one by one when they are told to. */
-function setUp(slots: number, due: number) {
+function setUp(slots: number, due: number, slowMs = 60_000) {
   const draining = new AbortController();
   const open: (() => void)[] = [];
   const claims: number[] = [];
@@ -12,12 +12,13 @@ function setUp(slots: number, due: number) {
   let most = 0;
   const hands = openHands({
     slots,
+    slowMs,
     draining: draining.signal,
     async claim(limit) {
       claims.push(limit);
-      await turn();
       const got = Math.min(limit, left);
       left -= got;
+      await turn();
       return Array.from({ length: got }, () => ({}) as Ticket);
     },
     answer: () =>
@@ -59,7 +60,7 @@ test("no more is in hand than there are slots, and whoever ends makes room for w
 });
 
 test("an errand takes one, and is over when that is", async () => {
-  const { hands, open, endOne } = setUp(3, 10);
+  const { hands, open, endOne, left, claims } = setUp(3, 1);
   let isOver = false;
   const errand = hands.takeNext().then(() => {
     isOver = true;
@@ -69,7 +70,8 @@ test("an errand takes one, and is over when that is", async () => {
   expect(isOver).toBe(false);
   await endOne();
   await errand;
-  expect(open).toHaveLength(0);
+  expect([open.length, left()]).toEqual([0, 0]);
+  expect(claims[0]).toBe(1);
 });
 
 test("an errand that finds no slot is not lost: what it told of is claimed as soon as one is free", async () => {
@@ -84,12 +86,37 @@ test("an errand that finds no slot is not lost: what it told of is claimed as so
 });
 
 test("an errand that comes while the sweep is asking is not lost", async () => {
-  const { hands, open, more } = setUp(4, 0);
+  const { hands, open, more, claims } = setUp(4, 0);
   const sweeping = hands.fill();
+  while (claims.length === 0) await null;
   more(1);
   await Promise.all([hands.takeNext(), sweeping]);
   for (let i = 0; i < 10; i++) await turn();
   expect(open).toHaveLength(1);
+});
+
+test("errands that come together share a claim, and claims follow one another", async () => {
+  const { hands, open, claims } = setUp(8, 6);
+  const errands = Array.from({ length: 5 }, () => hands.takeNext());
+  for (let i = 0; i < 10; i++) await turn();
+  expect(open).toHaveLength(5);
+  expect(claims).toEqual([1, 4]);
+  for (const end of open) end();
+  await Promise.all(errands);
+});
+
+test("what is slow keeps no slot, and its errand is over; it is waited for all the same", async () => {
+  const { hands, open, endOne } = setUp(1, 2, 1);
+  await hands.takeNext();
+  while (open.length < 2) await turn();
+  let isEmpty = false;
+  const empty = hands.empty().then(() => {
+    isEmpty = true;
+  });
+  await endOne();
+  expect(isEmpty).toBe(false);
+  await endOne();
+  await empty;
 });
 
 test("nothing is claimed once draining began, and what is in hand is waited for", async () => {

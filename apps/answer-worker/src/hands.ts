@@ -1,83 +1,142 @@
 import type { Ticket } from "@mailfleet/store";
 
-/** What a process has in hand, which is never more than its slots. */
+/** What a process has in hand: never more than its slots, besides what is slow. */
 export interface Hands {
-  /** Claims the next message and answers it; resolves when that is over. For an errand. */
+  /** Claims the next message and answers it; resolves when that is over, or found to be slow. For an errand. */
   takeNext(): Promise<void>;
   /** Claims what is due, as far as slots are free; does not wait for its end. */
   fill(): Promise<void>;
-  /** Resolves when nothing is in hand. */
+  /** Resolves when nothing is in hand, slow or not. */
   empty(): Promise<void>;
 }
 
-export function openHands({
-  slots,
-  draining,
-  claim,
-  answer,
-  onError,
-}: {
+export interface HandsOptions {
   readonly slots: number;
+  /** A message that takes longer, as a model may, is worked on without a slot, so that it keeps nobody out. */
+  readonly slowMs: number;
   readonly draining: AbortSignal;
   readonly claim: (limit: number) => Promise<readonly Ticket[]>;
   /** Never rejects. */
   readonly answer: (ticket: Ticket) => Promise<void>;
   readonly onError: (error: unknown) => void;
-}): Hands {
-  const inHand = new Set<Promise<void>>();
-  let reserved = 0;
-  /** Something may be due that found no slot, or that its tenant's share kept out: whoever ends looks again. */
-  let mayBeMore = false;
+}
 
-  function begin(ticket: Ticket): Promise<void> {
-    const ended = answer(ticket).finally(() => {
-      inHand.delete(ended);
-      if (mayBeMore) void fill().catch(onError);
-    });
-    inHand.add(ended);
-    return ended;
-  }
+/** Slow messages without a slot; beyond this many they keep theirs. */
+export const maxDetached = 128;
+
+export function openHands({ slots, slowMs, draining, claim, answer, onError }: HandsOptions): Hands {
+  const inHand = new Set<Promise<void>>();
+  const claimInTurn = oneAfterAnother(claim);
+  /** Slots that are in use, or about to be. */
+  let used = 0;
+  let detached = 0;
+  let filling: Promise<void> | undefined;
+  /** Something has changed since it was asked what is due. */
+  let isStale = false;
 
   /** The slots are taken before it is asked, so that nobody else fills them meanwhile. */
   async function claimFor(want: number): Promise<readonly Ticket[]> {
-    reserved += want;
+    used += want;
+    let tickets: readonly Ticket[] = [];
     try {
-      return await claim(want);
+      tickets = await claimInTurn(want);
     } finally {
-      reserved -= want;
+      used -= want - tickets.length;
     }
+    return tickets;
   }
 
-  const free = (): number => slots - inHand.size - reserved;
+  /** Resolves when the slot is free again. */
+  function work(ticket: Ticket): Promise<void> {
+    const freed = Promise.withResolvers<void>();
+    let hasSlot = true;
+    const leaveSlot = (): void => {
+      hasSlot = false;
+      used--;
+      freed.resolve();
+    };
+    // What found no slot, or what its tenant's share kept out, may be claimed after either.
+    const look = (): void => void fill().catch(onError);
+    const timer = setTimeout(() => {
+      if (detached >= maxDetached) return;
+      detached++;
+      leaveSlot();
+      look();
+    }, slowMs);
+    const ended = answer(ticket).finally(() => {
+      clearTimeout(timer);
+      inHand.delete(ended);
+      if (hasSlot) leaveSlot();
+      else detached--;
+      look();
+    });
+    inHand.add(ended);
+    return freed.promise;
+  }
 
-  async function fill(): Promise<void> {
-    do {
-      mayBeMore = false;
-      const want = free();
-      if (want <= 0 || draining.aborted) {
-        mayBeMore = true;
-        return;
+  function fill(): Promise<void> {
+    isStale = true;
+    filling ??= fillUp();
+    return filling;
+  }
+
+  async function fillUp(): Promise<void> {
+    try {
+      await null; // So that nobody begins another before this one is known.
+      while (isStale && used < slots && !draining.aborted) {
+        isStale = false;
+        for (const ticket of await claimFor(slots - used)) void work(ticket);
       }
-      const tickets = await claimFor(want);
-      for (const ticket of tickets) void begin(ticket);
-      if (tickets.length === want) mayBeMore = true;
-    } while (mayBeMore && free() > 0 && !draining.aborted);
+    } finally {
+      filling = undefined;
+    }
   }
 
   return {
     async takeNext() {
       if (draining.aborted) return;
-      if (free() <= 0) {
-        mayBeMore = true;
+      if (used >= slots) {
+        isStale = true; // Whoever asks now, or ends, looks for it.
         return;
       }
       const [ticket] = await claimFor(1);
-      if (ticket) await begin(ticket);
-      else mayBeMore = true;
+      if (ticket) await work(ticket);
     },
     fill,
     async empty() {
       while (inHand.size > 0) await Promise.all([...inHand]);
     },
+  };
+}
+
+interface Want extends PromiseWithResolvers<readonly Ticket[]> {
+  readonly want: number;
+}
+
+/** One claim at a time, for all who wait for one: those who came first are served first. */
+function oneAfterAnother(claim: HandsOptions["claim"]): (want: number) => Promise<readonly Ticket[]> {
+  let waiting: Want[] = [];
+  let isClaiming = false;
+
+  async function run(): Promise<void> {
+    isClaiming = true;
+    while (waiting.length > 0) {
+      const served = waiting;
+      waiting = [];
+      try {
+        const tickets = [...(await claim(served.reduce((sum, { want }) => sum + want, 0)))];
+        for (const one of served) one.resolve(tickets.splice(0, one.want));
+      } catch (error) {
+        for (const one of served) one.reject(error);
+      }
+    }
+    isClaiming = false;
+  }
+
+  return (want) => {
+    const one: Want = { ...Promise.withResolvers<readonly Ticket[]>(), want };
+    waiting.push(one);
+    if (!isClaiming) void run();
+    return one.promise;
   };
 }

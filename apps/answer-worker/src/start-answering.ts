@@ -13,6 +13,7 @@ import { openUnreturned } from "./unreturned.ts";
 export interface AnsweringSettings {
   readonly slots: number;
   readonly perTenant: number;
+  readonly slowMs: number;
   readonly sweepMs: number;
   readonly lookAfterMs: number;
   readonly operator: OperatorConfig;
@@ -68,6 +69,7 @@ export async function startAnswering(
   const unreturned = openUnreturned(store, reportTo(telemetry, "answer"));
   const hands = openHands({
     slots: settings.slots,
+    slowMs: settings.slowMs,
     draining,
     claim: (limit) => store.answering.claim(lease.id, limit, settings.perTenant),
     answer: (ticket) =>

@@ -129,3 +129,11 @@ test("no two reservations together pass a day's cap, the mailbox's or its tenant
   expect(await reserve(0.9, 100)).toBe(true);
   expect(await reserve(0.2, 1_000)).toBe(false);
 });
+
+test("no tenant has more in hand than its share, however many claim at once", async () => {
+  const owner = await follow(rig, watcher.id, "shares");
+  const messages = Array.from({ length: 8 }, (_, n) => found({ messageId: `<${n}@shares.test>`, imapUid: n }));
+  await rig.store.following.record(owner, place, messages);
+  const claims = Array.from({ length: 8 }, () => rig.store.answering.claim(rig.workerId, 1, 3));
+  expect((await Promise.all(claims)).flat()).toHaveLength(3);
+});

@@ -12,7 +12,7 @@ export interface TenantService extends AsyncDisposable {
   readonly url: string;
   readonly told: readonly Told[];
   /** Says these, one for each request; then the last of them. */
-  says(...replies: readonly ServiceReply[]): void;
+  says(...replies: readonly (ServiceReply | Promise<ServiceReply>)[]): void;
 }
 
 export type ServiceReply = { readonly status: number; readonly headers?: Record<string, string> } | object;
@@ -20,14 +20,15 @@ export type ServiceReply = { readonly status: number; readonly headers?: Record<
 /** A webhook on loopback. */
 export async function startTenantService(): Promise<TenantService> {
   const told: Told[] = [];
-  let replies: readonly ServiceReply[] = [];
+  let replies: readonly (ServiceReply | Promise<ServiceReply>)[] = [];
   const server = createServer(async (request, response) => {
     const chunks: Uint8Array[] = [];
     for await (const chunk of request) chunks.push(chunk);
     const { type, data } = JSON.parse(Buffer.concat(chunks).toString());
     told.push({ id: String(request.headers["webhook-id"]), type, data });
-    const [reply = { status: 204 }, ...rest] = replies;
+    const [next = { status: 204 }, ...rest] = replies;
     if (rest.length > 0) replies = rest;
+    const reply = await next;
     if ("status" in reply) return void response.writeHead(reply.status, "headers" in reply ? reply.headers : {}).end();
     response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(reply));
   });

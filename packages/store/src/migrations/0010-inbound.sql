@@ -336,9 +336,13 @@ $$;
 -- Claims messages to answer, fairly: tenants with the least in hand come first, and of each tenant the oldest.
 create function mailfleet.claim_answering(p_worker bigint, p_limit integer, p_per_tenant integer)
 returns setof mailfleet.answering
-language sql
+language plpgsql
 set enable_seqscan = off
 as $$
+begin
+  -- One claim at a time, so that nobody counts what another is claiming, and no tenant gets more than its share.
+  perform pg_advisory_xact_lock(7114007);
+  return query
   with recursive due (tenant_id) as (
     (select a.tenant_id from mailfleet.answering a where a.state = 'ready' order by a.tenant_id limit 1)
     union all
@@ -368,8 +372,8 @@ as $$
   )
   update mailfleet.answering a set state = 'claimed', worker = p_worker, fence = a.fence + 1, since = now()
   where a.inbound_uid in (select c.inbound_uid from chosen c) and a.state = 'ready'
-  returning a.*
-$$;
+  returning a.*;
+end $$;
 
 -- What lay in the hands of a worker whose lease has lapsed goes back; a message that took its worker down waits a while.
 create function mailfleet.return_lapsed_answering(p_limit integer) returns integer
