@@ -9,9 +9,6 @@ import { hasUnfinishedMail } from "./unfinished.ts";
 export interface TenantSettings {
   /** Addresses or `@domain`s that may stand in reverse-path and From, whatever the account; any where it is absent. */
   readonly allowedSenders?: readonly string[];
-  /** What models may use in a day (UTC), over all of its mailboxes; see `ModelBudget`. */
-  readonly modelTokensPerDay?: number;
-  readonly modelCostPerDay?: number;
   /** What models may use in a day (UTC) for all of its mailboxes together: tokens, and money in the prices' currency. */
   readonly modelTokensPerDay?: number;
   readonly modelCostPerDay?: number;
