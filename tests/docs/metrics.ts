@@ -58,9 +58,19 @@ function letEverythingHappen(telemetry: Telemetry): void {
   telemetry.outboxSampled({
     depth: { pending: 1 },
     oldestDueSeconds: 1,
-    inbound: { waiting: { pending: 1 }, oldestDueSeconds: 1 },
+    inbound: { waiting: { pending: 1 }, oldestDueSeconds: 1, mailboxes: { following: 1 } },
   });
   telemetry.queueSampled({ q: { waiting: 1 } });
+
+  const message = { tenantId: "t", mailboxId: "m", inboundId: "i" };
+  telemetry.received({ ...message, sizeBytes: 1, skipped: "too_old" });
+  telemetry.mailboxState({ ...message, state: "quarantined", reason: "authentication", detail: "" });
+  telemetry.leaseTakenOver({ shards: 1 });
+  telemetry.answered({ ...message, answerer: "template", messageId: "<1@example.org>" });
+  telemetry.awaitingApproval(message);
+  telemetry.skipped({ ...message, reason: "list_mail" });
+  telemetry.answerFailed({ ...message, reason: "webhook_status", detail: "" });
+  telemetry.modelUsed({ tokens: 1 });
 
   telemetry.measureDatabase(async () => {});
 

@@ -84,6 +84,7 @@ export function fleetEvents(log: Log, metrics: Metrics) {
       readonly inbound: {
         readonly waiting: Readonly<Record<string, number>>;
         readonly oldestDueSeconds: number | null;
+        /** By state. */ readonly mailboxes: Readonly<Record<string, number>>;
       };
     }): void {
       const { depth, oldestDueSeconds, inbound } = facts;
@@ -91,6 +92,7 @@ export function fleetEvents(log: Log, metrics: Metrics) {
       metrics.outboxOldestDueSeconds.set(oldestDueSeconds);
       for (const [state, count] of Object.entries(inbound.waiting)) metrics.inboundDepth.set({ state }, count);
       metrics.inboundOldestDueSeconds.set(inbound.oldestDueSeconds ?? 0);
+      for (const [state, count] of Object.entries(inbound.mailboxes)) metrics.mailboxes.set({ state }, count);
     },
 
     /** What the elected sampler is no longer: its figures must not stand still for ever. */
@@ -99,6 +101,7 @@ export function fleetEvents(log: Log, metrics: Metrics) {
       metrics.outboxOldestDueSeconds.reset();
       metrics.inboundDepth.reset();
       metrics.inboundOldestDueSeconds.reset();
+      metrics.mailboxes.reset();
     },
 
     /** Jobs by queue and state, as Redis has them. */

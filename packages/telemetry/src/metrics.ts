@@ -94,6 +94,12 @@ export function defineMetrics(
       help: "For how long the oldest message that may be answered has waited.",
       registers,
     }),
+    mailboxes: new Gauge({
+      name: "mailfleet_mailboxes",
+      help: "Watched mailboxes, as the elected sampler saw them.",
+      labelNames: ["state"],
+      registers,
+    }),
     queueJobs: new Gauge({
       name: "mailfleet_queue_jobs",
       help: "Jobs in Redis.",

@@ -146,7 +146,11 @@ test("apps in one process share their metrics, and each has its name on its line
 
 test("sampled figures are what was sampled last, and nothing once another process samples", async () => {
   const { telemetry, samples } = open();
-  const inbound = { waiting: { pending: 2, answering: 1 }, oldestDueSeconds: 4 };
+  const inbound = {
+    waiting: { pending: 2, answering: 1 },
+    oldestDueSeconds: 4,
+    mailboxes: { following: 3, quarantined: 1 },
+  };
   telemetry.outboxSampled({ depth: { pending: 7, retrying: 1 }, oldestDueSeconds: 3, inbound });
   telemetry.outboxSampled({ depth: { pending: 5, retrying: 0 }, oldestDueSeconds: 2, inbound });
   telemetry.queueSampled({ "mailfleet-turns": { waiting: 4 } });
@@ -158,8 +162,13 @@ test("sampled figures are what was sampled last, and nothing once another proces
   expect(await samples("mailfleet_queue_jobs")).toEqual([
     'mailfleet_queue_jobs{queue="mailfleet-turns",state="waiting"} 4',
   ]);
+  expect(await samples("mailfleet_mailboxes")).toEqual([
+    'mailfleet_mailboxes{state="following"} 3',
+    'mailfleet_mailboxes{state="quarantined"} 1',
+  ]);
   telemetry.outboxForgotten();
   expect(await samples("mailfleet_outbox_depth")).toEqual([]);
+  expect(await samples("mailfleet_mailboxes")).toEqual([]);
 });
 
 test("what the fleet does is counted", async () => {
