@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { type AccountSettings, openStore, type Store } from "@mailfleet/store";
 import { type PrivateRedis, privateDatabase, privateRedis } from "@mailfleet/testkit";
 import { type AppProcess, type AppTrouble, startApp } from "./app-process.ts";
+import { type Answer, askOver } from "./asking.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
 import { until } from "./until.ts";
 
@@ -17,6 +18,8 @@ export interface Fleet extends AsyncDisposable {
   startDispatch(trouble?: AppTrouble, settings?: Readonly<Record<string, string>>): AppProcess;
   startWatch(trouble?: AppTrouble, settings?: Readonly<Record<string, string>>): AppProcess;
   startAnswer(trouble?: AppTrouble, settings?: Readonly<Record<string, string>>): AppProcess;
+  /** Asks intake, which must have been started, as a tenant does. */
+  ask(method: string, path: string, tenant: string, body?: unknown): Promise<Answer>;
   /** Makes a tenant with a key and an account "main" on loopback. */
   tenant(id: string, account: Partial<AccountSettings> & { readonly port: number }): Promise<void>;
   /** Resolves once nothing waits but what is held. */
@@ -48,6 +51,8 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   const apps: AppProcess[] = [];
   stack.defer(async () => void (await Promise.all(apps.map((app) => app[Symbol.asyncDispose]()))));
   const ledger = openLedger();
+  const keys = new Map<string, string>();
+  let apiUrl = "";
   const keep = stack.move();
 
   const start = (
@@ -78,12 +83,14 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
       apps.push(app);
       const smtp = await app.says(({ event }) => event === "smtp_listening");
       const http = await app.says(({ msg }) => msg === "HTTP API is listening");
-      ledger.reach({ apiUrl: `http://127.0.0.1:${http.port}`, smtpPort: Number(smtp.port) });
+      apiUrl = `http://127.0.0.1:${http.port}`;
+      ledger.reach({ apiUrl, smtpPort: Number(smtp.port) });
       return app;
     },
     startDispatch: (trouble, own = {}) => start("dispatch", { ...quickDispatch, ...options.dispatch, ...own }, trouble),
     startWatch: (trouble, own = {}) => start("watch", { ...quickWatch, ...own }, trouble),
     startAnswer: (trouble, own = {}) => start("answer", { ...quickAnswer, ...own }, trouble),
+    ask: (method, path, tenant, body) => askOver(`${apiUrl}${path}`, method, keys.get(tenant), body),
     async tenant(id, account) {
       await store.tenants.put(id, {});
       const put = await store.accounts.put(id, "main", {
@@ -95,6 +102,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
       if (put.kind !== "put") throw new Error(`the account was not made: ${put.kind}`);
       const made = await store.apiKeys.create(id, { scopes: ["submit", "read", "manage"] });
       if (made.kind !== "created") throw new Error(`the key was not made: ${made.kind}`);
+      keys.set(id, made.key);
       ledger.tenant(id, made.key);
     },
     async settled(withinMs) {

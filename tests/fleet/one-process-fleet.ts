@@ -9,14 +9,9 @@ import { createScope, type OpenScope } from "@mailfleet/service";
 import { type AccountSettings, type Delivery, openStore, type Store } from "@mailfleet/store";
 import { openTelemetry, type Telemetry } from "@mailfleet/telemetry";
 import { type PrivateRedis, privateDatabase, privateRedis } from "@mailfleet/testkit";
+import { type Answer, askOver } from "./asking.ts";
 import { submitBySmtp } from "./submission-client.ts";
 import { until } from "./until.ts";
-
-export interface Answer {
-  readonly status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: scenarios look into answers as a client would.
-  readonly body: any;
-}
 
 /** A part of the fleet that runs in this process until it is drained or killed. */
 export interface Sender {
@@ -87,18 +82,8 @@ export async function startOneProcessFleet(): Promise<OneProcessFleet> {
   const keys = new Map<string, string>();
   const senders = new Set<OpenScope>();
 
-  const ask: OneProcessFleet["ask"] = async (method, path, tenant, body) => {
-    const response = await fetch(`${intake.apiUrl}${path}`, {
-      method,
-      headers: {
-        authorization: `Bearer ${tenant === undefined ? adminToken : keys.get(tenant)}`,
-        ...(body !== undefined && { "content-type": "application/json" }),
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
-  };
+  const ask: OneProcessFleet["ask"] = (method, path, tenant, body) =>
+    askOver(`${intake.apiUrl}${path}`, method, tenant === undefined ? adminToken : keys.get(tenant), body);
   const deliveries = async (tenant: string) => {
     const { items } = await store.deliveries.list(tenant, { limit: 500 });
     return items;
