@@ -18,7 +18,11 @@ export const threadLimits = {
  * The In-Reply-To and References of an answer: the message's own References (else its In-Reply-To, where it names just
  * one) and then its Message-ID. What is no Message-ID, and what would make a header too long, is left out.
  */
-export function threadOf({ messageId, references, inReplyTo }: ParsedMessage): Thread {
+export function threadOf({
+  messageId,
+  references,
+  inReplyTo,
+}: Pick<ParsedMessage, "messageId" | "references" | "inReplyTo">): Thread {
   const self = messageId !== undefined && isMessageId(messageId) ? messageId : undefined;
   const earlier = references.length > 0 ? references : inReplyTo.length === 1 ? inReplyTo : [];
   const chain = [...new Set(earlier)].filter((id) => id !== self && isMessageId(id));

@@ -79,7 +79,7 @@ const badFields: readonly (readonly [field: string, value: unknown, path: string
   ["html", 0, "/html", "wrong_type"],
   ["html", "<p>\ud800", "/html", "malformed_text"],
   ["template", { id: "welcome" }, "/template", "unsupported_field"],
-  ["inReplyTo", { inbound: "x" }, "/inReplyTo", "unsupported_field"],
+  ["inReplyTo", { inbound: "x" }, "/inReplyTo/inbound", "inbound_not_found"],
   ["headers", "X-A: b", "/headers", "wrong_type"],
   ["headers", ["X-A: b"], "/headers", "wrong_type"],
   ["headers", { "X-A": 1 }, "/headers/X-A", "wrong_type"],

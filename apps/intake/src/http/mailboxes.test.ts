@@ -110,7 +110,7 @@ test("a message's story is told from arrival to its answer, and what was answere
   const owner = { mailboxUid, workerId: watcher.id, fence };
   await store.following.begin(owner);
   const content = Buffer.from(
-    'From: ann@example.net\r\nSubject: Hi\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhello\r\n--b\r\nContent-Type: text/html; name=page.html\r\nContent-Disposition: attachment; filename="page.html"\r\n\r\n<script>1</script>\r\n--b--\r\n',
+    'From: ann@example.net\r\nReferences: <root@example.net>\r\nSubject: Hi\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhello\r\n--b\r\nContent-Type: text/html; name=page.html\r\nContent-Disposition: attachment; filename="page.html"\r\n\r\n<script>1</script>\r\n--b--\r\n',
   );
   const uid = newId();
   await store.following.record(owner, { folder: "INBOX", uidValidity: 1 }, [
@@ -143,6 +143,19 @@ test("a message's story is told from arrival to its answer, and what was answere
     "<script>1</script>",
   ]);
   expect((await api.ask("GET", `/v1/inbound/${uid}/attachments/7`, { key })).body.code).toBe("attachment_not_found");
+
+  const reply = { from: "help@example.org", to: ["ann@example.net"], text: "Hello.", inReplyTo: { inbound: uid } };
+  const sent = await api.ask("POST", "/v1/messages", { key, body: { id: "reply-1", ...reply } });
+  expect(sent.status, JSON.stringify(sent.body)).toBe(202);
+  expect((await api.ask("GET", "/v1/messages/reply-1", { key })).body.subject).toBe("Re: Hi");
+  const [stored] = await store.db.query<{ content: string }>(
+    "select convert_from(bytes, 'utf8') as content from mailfleet.contents",
+  );
+  expect(stored?.content).toMatch(
+    /^In-Reply-To: <hi@example\.net>\r\nReferences: <root@example\.net> <hi@example\.net>\r$/m,
+  );
+  const foreign = await api.ask("POST", "/v1/messages", { key: otherKey, body: reply });
+  expect(foreign.body.errors[0].code).toBe("inbound_not_found");
 
   const [ticket] = (await store.answering.claim(watcher.id, 1, 1)) as [Ticket];
   await store.answering.askForApproval(ticket, {

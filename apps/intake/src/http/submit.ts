@@ -10,9 +10,10 @@ import {
   newId,
   parseAddress,
 } from "@mailfleet/mail";
-import type { Acceptance, Acceptor, Submission } from "@mailfleet/store";
+import type { Acceptance, Acceptor, Store, Submission } from "@mailfleet/store";
 import type { Telemetry } from "@mailfleet/telemetry";
 import { ProblemError } from "./problems.ts";
+import { type ReplyThread, replyThread } from "./reply-thread.ts";
 import { type MessageInput, messageLimits } from "./schemas/message.ts";
 import type { TenantView } from "./tenant-views.ts";
 import { invalidRequest, pointerOfField } from "./validation.ts";
@@ -22,6 +23,7 @@ export interface SubmitDeps {
   /** Asks for a turn; fire and forget. */
   readonly wake: (accountUid: number, options: { readonly express: boolean }) => void;
   readonly telemetry: Pick<Telemetry, "accepted">;
+  readonly store: { readonly inbound: Pick<Store["inbound"], "get" | "content"> };
   readonly now: () => Date;
 }
 
@@ -31,7 +33,8 @@ export type Accepted = Extract<Acceptance, { kind: "accepted" }>;
 /** Resolves after the commit. Rejects with a ProblemError where the message is refused. */
 export async function submit(deps: SubmitDeps, tenant: TenantView, input: MessageInput): Promise<Accepted> {
   if (tenant.state === "suspended") throw new ProblemError("tenant_suspended");
-  const submission = await readSubmission(tenant, input, deps.now());
+  const thread = input.inReplyTo && (await replyThread(deps.store.inbound, tenant.id, input.inReplyTo.inbound));
+  const submission = await readSubmission(tenant, input, deps.now(), thread);
   const acceptance = await deps.acceptor.accept(submission);
   if (acceptance.kind === "refused") throw refusal(acceptance);
   if (!acceptance.duplicate) {
@@ -49,10 +52,15 @@ export async function submit(deps: SubmitDeps, tenant: TenantView, input: Messag
   return acceptance;
 }
 
-async function readSubmission(tenant: TenantView, input: MessageInput, now: Date): Promise<Submission> {
+async function readSubmission(
+  tenant: TenantView,
+  input: MessageInput,
+  now: Date,
+  thread: ReplyThread | undefined,
+): Promise<Submission> {
   const { sendAt, expiresAt } = checkTimes(input, now);
   const reversePath = readReversePath(input);
-  const fields = fieldsOf(input);
+  const fields = fieldsOf(input, thread);
   const from = typeof input.from === "string" ? input.from : input.from.address;
   const messageId = makeMessageId(fromDomain(from), newId());
   const composed = await composeMessage(fields, { messageId, date: now });
@@ -83,7 +91,7 @@ async function readSubmission(tenant: TenantView, input: MessageInput, now: Date
     via: "http",
     ...(input.id !== undefined && { id: input.id }),
     ...(input.account !== undefined && { account: input.account }),
-    ...(input.subject !== undefined && { subject: input.subject }),
+    ...(fields.subject !== undefined && { subject: fields.subject }),
     ...(sendAt && { sendAt }),
     ...(expiresAt && { expiresAt }),
     ...(input.batch !== undefined && { batch: input.batch }),
@@ -111,9 +119,12 @@ function readReversePath({ returnPath }: MessageInput): string | undefined {
   throw invalidRequest([{ path: "/returnPath", code: parsed.code, detail: parsed.detail }]);
 }
 
-function fieldsOf(input: MessageInput): MessageFields {
-  const { from, to, cc, bcc, replyTo, subject, text, html, headers = {}, attachments } = input;
-  const thread = threadOf(headers);
+/** What the message says of its thread itself wins over what it answers. */
+function fieldsOf(input: MessageInput, answered: ReplyThread | undefined): MessageFields {
+  const { from, to, cc, bcc, replyTo, text, html, headers = {}, attachments } = input;
+  const { subject: answeredSubject, ...answeredThread } = answered ?? {};
+  const thread = { ...answeredThread, ...threadOf(headers) };
+  const subject = input.subject ?? answeredSubject;
   return { from, to, cc, bcc, replyTo, subject, text, html, attachments, ...thread } as MessageFields;
 }
 

@@ -78,7 +78,10 @@ const fields = {
   batch: id.optional(),
   tags: list(line(messageLimits.tagLength).min(1), messageLimits.tags).optional(),
   metadata: metadata.optional(),
-  inReplyTo: unsupported("inReplyTo").optional(),
+  inReplyTo: z
+    .strictObject({ inbound: id })
+    .optional()
+    .describe("The inbound message that it answers: it joins its thread, and takes its subject where it has none."),
   inDoubt: z
     .enum(["retry", "hold"])
     .default("retry")
