@@ -1,4 +1,4 @@
-import type { OperatorConfig } from "@mailfleet/answer";
+import type { OperatorConfig, openAnswerer } from "@mailfleet/answer";
 import type { Parser } from "@mailfleet/parser";
 import { crashPoint } from "@mailfleet/service";
 import { openAnswerJournal, type Store, type Ticket, TicketLostError } from "@mailfleet/store";
@@ -18,6 +18,7 @@ export interface AnswerDeps {
   /** The database's clock. */
   readonly nowMs: () => number;
   readonly random: () => number;
+  readonly openAnswerer?: typeof openAnswerer;
 }
 
 /** A message that took its process down this often is not begun again. */

@@ -23,6 +23,8 @@ export interface ConsiderDeps {
   readonly operator: OperatorConfig;
   readonly nowMs: () => number;
   readonly modelUsed: (tokens: number) => void;
+  /** Another way to an answerer than the settings', for a simulation. */
+  readonly openAnswerer?: typeof openAnswerer;
   /** The answerer has decided, and nothing is written yet. */
   readonly onDecided?: (inboundUid: string) => void;
 }
@@ -92,7 +94,8 @@ export async function consider(deps: ConsiderDeps, inbound: Considered, signal: 
     message,
     correspondent: recipient.mailbox,
   });
-  const decision = await openAnswerer(settings.answerer, inbound.mailbox.secrets, deps.operator).answer(request, {
+  const open = deps.openAnswerer ?? openAnswerer;
+  const decision = await open(settings.answerer, inbound.mailbox.secrets, deps.operator).answer(request, {
     signal,
     journal: inbound.journal,
     budget: dayBudget(deps.store, inbound.mailbox, settings.answerer, deps.modelUsed),
