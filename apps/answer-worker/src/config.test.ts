@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
+import { noOperatorConfig } from "@mailfleet/answer";
 import { ConfigError, reader } from "@mailfleet/config";
 import { expect, onTestFinished, test } from "vitest";
 import { answerSettings, readConfig } from "./config.ts";
@@ -35,7 +36,7 @@ test("what is not set has its default, and no tool and no private network is all
     slowMs: 3_000,
     sweepMs: 1_000,
     lookAfterMs: 60_000,
-    operator: { tools: [], toolHosts: [], allowHosts: [], allowPrivateNetworks: false },
+    operator: noOperatorConfig,
   });
 });
 

@@ -1,5 +1,5 @@
 import { accessSync, constants } from "node:fs";
-import { checkOperatorConfig, noOperatorConfig, type OperatorConfig } from "@mailfleet/answer";
+import { type OperatorConfig, operatorSettings } from "@mailfleet/answer";
 import { type Environment, fleetSettings, type Reader, reader } from "@mailfleet/config";
 
 export type Config = ReturnType<typeof readConfig>;
@@ -30,9 +30,9 @@ export function readConfig(env: Environment) {
   return { ...config, redisUrl, store, warnings: settings.warnings() };
 }
 
-/** The settings that only answer-worker has. */
-export function answerSettings(settings: Reader) {
-  const { integer, duration, flag } = settings;
+/** The settings of answer-worker. Intake is told the operator's, too: `operator` is what it has read in one process with this. */
+export function answerSettings(settings: Reader, operator?: OperatorConfig) {
+  const { integer, duration } = settings;
   return {
     slots: integer("ANSWER_SLOTS", "Messages that one process answers at once.", { min: 1, max: 512, otherwise: 16 }),
     perTenant: integer("ANSWER_PER_TENANT", "Messages of one tenant that the whole fleet answers at once.", {
@@ -55,42 +55,16 @@ export function answerSettings(settings: Reader) {
       "A message that has waited for longer is looked at in its mailbox first: a person may have been faster.",
       { min: "1s", max: "1d", otherwise: "1m" },
     ),
-    operator: operatorConfig(
-      settings,
-      flag("ANSWER_PRIVATE_NETWORKS", "Whether tenants' webhooks, models and tools may lie in private networks.", {
-        otherwise: false,
-      }),
-    ),
+    operator: withPrograms(settings, operator ?? operatorSettings(settings)),
   };
 }
 
-/** Every problem of the operator's file is a problem of the setting, at start. */
-function operatorConfig(settings: Reader, privateNetworks: boolean): OperatorConfig {
-  const name = "ANSWER_TOOLS";
-  const text = settings.optional.text(name, "What models may use, and where tenants may point: JSON; see answering.");
-  const given = text === undefined ? noOperatorConfig : parse(text);
-  if (given === undefined) {
-    settings.refuse(name, "is not JSON");
-    return noOperatorConfig;
+/** A tool whose program is not where it is said to be would fail in the middle of a message. */
+function withPrograms(settings: Reader, operator: OperatorConfig): OperatorConfig {
+  for (const { name, program } of operator.tools) {
+    if (!isExecutable(program)) settings.refuse("ANSWER_TOOLS", `${name}: ${program} is no program that may be run`);
   }
-  const checked = checkOperatorConfig(given);
-  if (!checked.ok) {
-    for (const { field, detail } of checked.problems) settings.refuse(name, `${field}: ${detail}`);
-    return noOperatorConfig;
-  }
-  for (const { name: tool, program } of checked.config.tools) {
-    if (!isExecutable(program)) settings.refuse(name, `${tool}: ${program} is no program that may be run`);
-  }
-  const { allowPrivateNetworks } = checked.config;
-  return { ...checked.config, allowPrivateNetworks: allowPrivateNetworks || privateNetworks };
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return operator;
 }
 
 function isExecutable(program: string): boolean {

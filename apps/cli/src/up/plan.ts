@@ -13,12 +13,13 @@ export type Plan = ReturnType<typeof readPlan>;
 export function readPlan(env: Environment) {
   const settings = reader(env);
   const fleet = fleetSettings(settings);
+  const intake = intakeSettings(settings);
   const plan = settings.check({
     ...fleet,
-    ...intakeSettings(settings),
+    ...intake,
     ...dispatchSettings(settings),
     ...watchSettings(settings),
-    answering: answerSettings(settings),
+    answering: answerSettings(settings, intake.operator),
     ...boardSettings(settings),
     dataDir: path.resolve(fleet.dataDir),
     demoPort: settings.integer("DEMO_PORT", "Port of the demo inbox page; 0 picks a free one.", {
