@@ -14,7 +14,7 @@ const everything = [
   "outboxDispatch.keda.enabled=true",
   "imapWatch.keda.enabled=true",
   "answerWorker.keda.enabled=true",
-  "answerWorker.tools.configMap=tools",
+  "answerTools.configMap=tools",
   "podMonitor.enabled=true",
   "publicUrl=https://mail.example.org",
   "env.MAILFLEET_EHLO_NAME=out.example.org",
@@ -96,16 +96,20 @@ test("every query that scales is one that our schema answers", async () => {
   }
 });
 
-test("the operator's tools reach the answer workers, from a config map or a secret, and nobody else", async () => {
+test("the operator's tools reach intake and the answer workers, from a config map or a secret, and nobody else", async () => {
   for (const [value, source] of [
     ["configMap", /configMap:\n +name: tools/],
     ["secret", /secret:\n +secretName: tools/],
   ] as const) {
-    const manifests = await rendered(["existingSecret=x", `answerWorker.tools.${value}=tools`]);
+    const manifests = await rendered(["existingSecret=x", `answerTools.${value}=tools`]);
     const withTools = ofKind(manifests, "Deployment").filter((text) => text.includes("/etc/mailfleet/tools"));
-    expect(withTools).toHaveLength(1);
-    expect(withTools[0]).toMatch(/name: post.*-answer-worker$/m);
-    expect(withTools[0]).toMatch(/MAILFLEET_ANSWER_TOOLS_FILE\n +value: "\/etc\/mailfleet\/tools\/tools\.json"/);
-    expect(withTools[0]).toMatch(source);
+    expect(withTools.map((text) => field(text, "name"))).toEqual([
+      expect.stringMatching(/-answer-worker$/),
+      expect.stringMatching(/-intake$/),
+    ]);
+    for (const text of withTools) {
+      expect(text).toMatch(/MAILFLEET_ANSWER_TOOLS_FILE\n +value: "\/etc\/mailfleet\/tools\/tools\.json"/);
+      expect(text).toMatch(source);
+    }
   }
 });
