@@ -128,6 +128,8 @@ async function isThere(line: Line, folder: Folder, path: string, messageId: stri
 }
 
 async function isPresent(line: Line, uid: number): Promise<Answer<boolean>> {
+  // Only here may the server say what was expunged (RFC 9051 section 7.5.1); until then a search finds it.
+  await line.command("NOOP", () => line.client.noop().then(() => true as const));
   const answer = await line.command("SEARCH", () => line.client.search({ uid: String(uid) }, { uid: true }));
   return answer.ok ? { ok: true, value: (answer.value as number[]).includes(uid) } : answer;
 }

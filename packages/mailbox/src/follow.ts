@@ -19,6 +19,16 @@ export interface FollowOptions {
   readonly signal: AbortSignal;
   readonly random?: () => number;
   readonly limits?: Partial<FollowLimits>;
+  /** Time, and the way to the server; the system's and our own where they are absent. */
+  readonly clock?: FollowClock;
+  readonly open?: typeof openMailbox;
+}
+
+export interface FollowClock {
+  /** Milliseconds, monotonic. */
+  now(): number;
+  /** What it returns takes the timer back. */
+  setTimer(ms: number, fire: () => void): () => void;
 }
 
 export interface FollowLimits {
@@ -33,6 +43,8 @@ export interface FollowLimits {
   /** Waits between two tries where the sink was in trouble; doubled up to `maxSinkRetryMs`. */
   readonly sinkRetryMs: number;
   readonly maxSinkRetryMs: number;
+  /** How long what is under way at the end may go on, before the connection is closed. */
+  readonly leaveMs: number;
 }
 
 export const followLimits: FollowLimits = {
@@ -42,6 +54,7 @@ export const followLimits: FollowLimits = {
   keepConnectedMs: 300_000,
   sinkRetryMs: 500,
   maxSinkRetryMs: 30_000,
+  leaveMs: 3_000,
 };
 
 /** How a connection ended. */
@@ -51,16 +64,27 @@ type End =
   | { readonly kind: "left"; readonly againMs: number; readonly isForTrouble: boolean };
 
 /** Follows one mailbox until `signal` aborts: connects, checks for a gap, waits for news, and connects again. */
-export function follow(sink: MailboxSink, { signal, random = Math.random, limits }: FollowOptions): Follower {
-  const life = new Life(sink, signal, random, { ...followLimits, ...limits });
+export function follow(sink: MailboxSink, options: FollowOptions): Follower {
+  const { signal, random = Math.random, limits, clock = systemClock, open = openMailbox } = options;
+  const life = new Life(sink, { signal, random, clock, open, limits: { ...followLimits, ...limits } });
   return { wake: () => life.wake(), restart: () => life.restart(), ended: life.run() };
 }
+
+const systemClock: FollowClock = {
+  now: () => performance.now(),
+  setTimer(ms, fire) {
+    const timer = setTimeout(fire, ms);
+    return () => clearTimeout(timer);
+  },
+};
 
 class Life {
   readonly #sink: MailboxSink;
   readonly #signal: AbortSignal;
   readonly #random: () => number;
   readonly #limits: FollowLimits;
+  readonly #clock: FollowClock;
+  readonly #open: typeof openMailbox;
   readonly #suspects = new Suspects();
   #session: Session | undefined;
   #ending: AbortController | undefined;
@@ -70,11 +94,16 @@ class Life {
   #failures = 0;
   #pausing: { readonly isForTrouble: boolean; readonly end: () => void } | undefined;
 
-  constructor(sink: MailboxSink, signal: AbortSignal, random: () => number, limits: FollowLimits) {
+  constructor(
+    sink: MailboxSink,
+    { signal, random, limits, clock, open }: Required<FollowOptions> & { readonly limits: FollowLimits },
+  ) {
     this.#sink = sink;
     this.#signal = signal;
     this.#random = random;
     this.#limits = limits;
+    this.#clock = clock;
+    this.#open = open;
   }
 
   /** It does not shorten the time for which a server in trouble is left in peace. */
@@ -92,7 +121,10 @@ class Life {
   }
 
   async run(): Promise<void> {
+    let stay: (() => void) | undefined;
     const stop = () => {
+      const session = this.#session;
+      stay = this.#clock.setTimer(this.#limits.leaveMs, () => session?.close());
       this.#ending?.abort();
       this.restart();
     };
@@ -107,6 +139,7 @@ class Life {
       }
     }
     this.#signal.removeEventListener("abort", stop);
+    stay?.();
   }
 
   /** One connection, from beginning to end, and the pause after it. */
@@ -130,8 +163,8 @@ class Life {
 
   async #connection(start: Start): Promise<End> {
     const { server, login, folder, mode, pollIntervalMs, timeLimits } = start;
-    const options = { folder, mode, pollIntervalMs, ...(timeLimits ? { timeLimits } : {}) };
-    const opened = await openMailbox(server, login, options);
+    const options = { folder, mode, pollIntervalMs, signal: this.#signal, ...(timeLimits ? { timeLimits } : {}) };
+    const opened = await this.#open(server, login, options);
     if (!opened.ok) return { kind: "trouble", trouble: opened.trouble, wasHealthy: false };
     const ending = new AbortController();
     const health = { isGood: false };
@@ -159,8 +192,8 @@ class Life {
 
     const sinceReconciledMs = start.position.reconciledAt ? Date.now() - start.position.reconciledAt.getTime() : 0;
     const reconcileMs = () => this.#limits.reconcileMs * (0.75 + 0.5 * this.#random());
-    let reconcileAt = performance.now() + reconcileMs() - sinceReconciledMs;
-    let completeAt = performance.now() + this.#limits.completeMs;
+    let reconcileAt = this.#clock.now() + reconcileMs() - sinceReconciledMs;
+    let completeAt = this.#clock.now() + this.#limits.completeMs;
     this.#hasNews = false;
     this.#isAsked = true;
     while (this.#goesOn()) {
@@ -168,17 +201,17 @@ class Life {
         if (this.#hasNews) await taking.listNew();
         this.#hasNews = false;
         await this.#attend(session, taking);
-        if (!taking.hasWork && performance.now() >= reconcileAt) {
+        if (!taking.hasWork && this.#clock.now() >= reconcileAt) {
           await taking.listMissed();
-          reconcileAt = performance.now() + reconcileMs();
+          reconcileAt = this.#clock.now() + reconcileMs();
         }
         while (taking.hasWork && this.#sink.hasRoom() && this.#goesOn()) {
           await taking.step();
           await this.#attend(session, taking);
         }
-        if (!taking.hasWork && performance.now() >= completeAt) {
+        if (!taking.hasWork && this.#clock.now() >= completeAt) {
           await taking.noteComplete();
-          completeAt = performance.now() + this.#limits.completeMs;
+          completeAt = this.#clock.now() + this.#limits.completeMs;
         }
       });
       if (!this.#goesOn()) break;
@@ -186,7 +219,7 @@ class Life {
       if (!taking.hasWork && session.following === "poll" && start.pollIntervalMs > this.#limits.keepConnectedMs) {
         return { kind: "left", againMs: start.pollIntervalMs, isForTrouble: false };
       }
-      const untilMs = Math.max(Math.min(reconcileAt, completeAt) - performance.now(), 0);
+      const untilMs = Math.max(Math.min(reconcileAt, completeAt) - this.#clock.now(), 0);
       await this.#listen(session, taking.hasWork ? this.#limits.fullMs : untilMs);
       health.isGood = true;
     }
@@ -228,8 +261,8 @@ class Life {
       } catch (error) {
         if (error instanceof MailboxTroubleError) throw error;
         this.#tell(error);
-        const until = performance.now() + this.#sinkRetryMs(failures);
-        while (this.#goesOn() && performance.now() < until) await this.#listen(session, until - performance.now());
+        const until = this.#clock.now() + this.#sinkRetryMs(failures);
+        while (this.#goesOn() && this.#clock.now() < until) await this.#listen(session, until - this.#clock.now());
       }
     }
     return undefined;
@@ -256,9 +289,9 @@ class Life {
   async #pause(ms: number, isForTrouble: boolean): Promise<void> {
     if (ms <= 0 || !this.#goesOn()) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
+      const cancel = this.#clock.setTimer(ms, resolve);
       const end = () => {
-        clearTimeout(timer);
+        cancel();
         resolve();
       };
       this.#pausing = { isForTrouble, end };

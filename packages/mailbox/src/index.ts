@@ -3,13 +3,21 @@ export type { Abilities } from "./abilities.ts";
 export type { AppendedMessage, DeedOutcome } from "./deeds.ts";
 export { type FetchedMessage, MessageGoneError, type Place } from "./fetching.ts";
 export type { Folder, SpecialUse } from "./folder.ts";
-export { type Follower, type FollowLimits, type FollowOptions, follow, followLimits, stateOf } from "./follow.ts";
+export {
+  type FollowClock,
+  type Follower,
+  type FollowLimits,
+  type FollowOptions,
+  follow,
+  followLimits,
+  stateOf,
+} from "./follow.ts";
 export { type ImapTimeLimits, imapTimeLimits, sizeLimits } from "./limits.ts";
 export type { Answer, Login, Refusal, ServerSettings } from "./line.ts";
 export type { Criteria, Filters } from "./listing.ts";
 export { isQuarantine, type KnownPosition, unknownWithoutWord } from "./plan.ts";
 export { type Opened, type OpenOptions, openMailbox, type Session } from "./session.ts";
-export type { Begun, FolderPlace, Found, LookThrough, MailboxSink, Progress, Start } from "./sink.ts";
+export type { Begun, FolderPlace, Found, HowFound, LookThrough, MailboxSink, Progress, Start } from "./sink.ts";
 export { MailboxTroubleError, type Trouble, type TroubleKind } from "./trouble.ts";
 export {
   failedReport,

@@ -1,6 +1,6 @@
 import { type FetchedMessage, MessageGoneError } from "./fetching.ts";
 import { openMailbox, type Session } from "./session.ts";
-import type { FolderPlace, MailboxSink, Start } from "./sink.ts";
+import type { FolderPlace, HowFound, MailboxSink, Start } from "./sink.ts";
 import { MailboxTroubleError } from "./trouble.ts";
 
 /** How often a message is begun to be read before it is recorded without its content. */
@@ -17,7 +17,7 @@ export class LargeMessages {
   readonly #sink: MailboxSink;
   readonly #place: FolderPlace;
   readonly #watermark: (except: number) => number;
-  readonly #waiting: { readonly message: FetchedMessage; readonly asSkipped: string | undefined; tries: number }[] = [];
+  readonly #waiting: { readonly message: FetchedMessage; readonly how: HowFound; tries: number }[] = [];
   #reading = false;
 
   constructor(
@@ -44,10 +44,10 @@ export class LargeMessages {
     return this.#waiting.some(({ message }) => message.uid === uid);
   }
 
-  add(messages: readonly FetchedMessage[], asSkipped?: string): void {
+  add(messages: readonly FetchedMessage[], how: HowFound): void {
     const known = new Set(this.#waiting.map(({ message }) => message.uid));
     for (const message of messages) {
-      if (!known.has(message.uid)) this.#waiting.push({ message, asSkipped, tries: 0 });
+      if (!known.has(message.uid)) this.#waiting.push({ message, how, tries: 0 });
     }
     if (this.#waiting.length === 0 || this.#reading) return;
     this.#reading = true;
@@ -72,7 +72,7 @@ export class LargeMessages {
   async #readFirst(session: Session): Promise<void> {
     const first = this.#waiting[0];
     if (!first) return;
-    const { message, asSkipped } = first;
+    const { message, how } = first;
     const limit = this.#start.maxContentBytes;
     using _held = await this.#sink.reserve(message.sizeBytes, this.#signal);
     const pieces: Buffer[] = [];
@@ -94,13 +94,13 @@ export class LargeMessages {
     const isWhole = mayRead && !isGone && bytes.length <= limit;
     const found = isWhole ? { ...message, bytes, isWhole } : message;
     const progress = { watermark: this.#watermark(message.uid) };
-    await this.#sink.record(this.#place, isGone ? [] : [found], progress, asSkipped);
+    await this.#sink.record(this.#place, isGone ? [] : [found], progress, how);
     this.#waiting.shift();
   }
 
   async #open(): Promise<Session> {
     const { server, login, folder, pollIntervalMs, timeLimits } = this.#start;
-    const options = { folder, pollIntervalMs, mode: "poll" as const, readOnly: true };
+    const options = { folder, pollIntervalMs, mode: "poll" as const, readOnly: true, signal: this.#signal };
     const opened = await openMailbox(server, login, { ...options, ...(timeLimits ? { timeLimits } : {}) });
     if (!opened.ok) throw new MailboxTroubleError(opened.trouble);
     if (Number(opened.session.folder.uidValidity) === this.#place.uidValidity) return opened.session;

@@ -69,14 +69,22 @@ export class Line {
     });
   }
 
-  /** Connects and logs in. */
-  static async open(settings: ServerSettings, login: Login, limits: ImapTimeLimits): Promise<Line | Trouble> {
+  /** Connects and logs in; `signal` gives it up. */
+  static async open(
+    settings: ServerSettings,
+    login: Login,
+    limits: ImapTimeLimits,
+    signal?: AbortSignal,
+  ): Promise<Line | Trouble> {
     if (settings.security === "none" && settings.allowClearTextAuth !== true) {
       return { kind: "unsupported", code: "CLEAR_TEXT", detail: "the credentials would travel in clear text" };
     }
     const line = new Line(settings, login, limits);
     const timer = setTimeout(() => line.#expire("the login"), limits.connectMs + limits.greetingMs + limits.loginMs);
+    const giveUp = () => line.close();
+    signal?.addEventListener("abort", giveUp, { once: true });
     try {
+      if (signal?.aborted) line.close();
       await line.client.connect();
       line.#loggedIn = true;
       if (!line.isUp) throw new MailboxTroubleError(line.#trouble ?? line.#closed());
@@ -88,6 +96,7 @@ export class Line {
       return trouble;
     } finally {
       clearTimeout(timer);
+      signal?.removeEventListener("abort", giveUp);
     }
   }
 

@@ -187,9 +187,9 @@ describe("waiting", () => {
     expect(await again).toBe("news");
   });
 
-  test("a connection that the server ends is told of", async () => {
+  test.for(["idle", "poll"] as const)("%s: a connection that the server ends is told of", async (mode) => {
     const user = someUser();
-    await using session = await opened(user);
+    await using session = await opened(user, { mode, pollIntervalMs: 60_000 });
     const told = expect(session.wait(20_000)).rejects.toMatchObject({ trouble: { kind: "unreachable" } });
     await dovecot.kick(user);
     await told;
@@ -208,6 +208,15 @@ describe("deeds can be done again", () => {
     expect(await session.changeFlags(9, change)).toEqual({ kind: "gone" });
     const [message] = await dovecot.messages(user);
     expect(message?.flags.toSorted()).toEqual(["$Forwarded", "\\Answered"]);
+  });
+
+  test("what somebody has expunged a moment ago is gone, and nothing was done", async () => {
+    const user = someUser();
+    for (const id of ["one", "two"]) await dovecot.deliver(user, letter(id));
+    await using session = await opened(user);
+    await dovecot.expunge(user, "INBOX", "1:2");
+    expect(await session.changeFlags(1, { add: ["\\Answered"] })).toEqual({ kind: "gone" });
+    expect(await session.move(2, "Done")).toEqual({ kind: "gone" });
   });
 
   test("a move, into a folder that was not there", async () => {

@@ -16,6 +16,8 @@ export interface OpenOptions {
   /** EXAMINE: nothing can be changed. */
   readonly readOnly?: boolean;
   readonly timeLimits?: Partial<ImapTimeLimits>;
+  /** Gives up connecting. */
+  readonly signal?: AbortSignal;
 }
 
 export type Opened =
@@ -26,7 +28,8 @@ export type Opened =
  * Connects, logs in and opens the folder. Trouble is a value here; nothing of it is left open.
  */
 export async function openMailbox(settings: ServerSettings, login: Login, options: OpenOptions): Promise<Opened> {
-  const line = await Line.open(settings, login, { ...imapTimeLimits, ...options.timeLimits });
+  const timeLimits = { ...imapTimeLimits, ...options.timeLimits };
+  const line = await Line.open(settings, login, timeLimits, options.signal);
   if (!(line instanceof Line)) return { ok: false, trouble: line };
   try {
     const opened = await selectFolder(line, options.folder, options.readOnly ? { readOnly: true } : {});

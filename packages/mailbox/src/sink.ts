@@ -64,12 +64,12 @@ export interface MailboxSink {
   begin(signal: AbortSignal): Promise<Begun>;
   /** The folder is open. */
   opened(session: Session): Promise<void>;
-  /** Records what was found, and how far the folder is known. `asSkipped`: with that reason, and without an answer. */
-  record(place: FolderPlace, found: readonly Found[], progress: Progress, asSkipped?: string): Promise<void>;
+  /** Records what was found, and how far the folder is known. */
+  record(place: FolderPlace, found: readonly Found[], progress: Progress, how: HowFound): Promise<void>;
   /** Which of these messages were never recorded, wherever they lay. */
   unknown(found: readonly Found[]): Promise<readonly Found[]>;
   /** Which of these UIDs nothing was recorded under. */
-  unknownUids(uidValidity: number, uids: readonly number[]): Promise<readonly number[]>;
+  unknownUids(place: FolderPlace, uids: readonly number[]): Promise<readonly number[]>;
   /** False while no more is to be taken in; it is asked before each batch, and again after `followLimits.fullMs`. */
   hasRoom(): boolean;
   /** Waits until so many bytes may be held; disposed of when they are let go. */
@@ -82,6 +82,13 @@ export interface MailboxSink {
   troubled(trouble: Trouble, retryMs: number): Promise<void>;
   /** Trouble of the sink's own, such as a database that is away. */
   onError(error: unknown): void;
+}
+
+export interface HowFound {
+  /** Recorded with this reason, and without an answer. */
+  readonly asSkipped?: string;
+  /** Somebody asked for a look at the past: when it arrived, and who has opened it, does not matter. */
+  readonly isAskedFor?: boolean;
 }
 
 export interface FolderPlace {

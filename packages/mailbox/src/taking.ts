@@ -5,7 +5,7 @@ import type { Answer } from "./line.ts";
 import { batchesOf, type Criteria } from "./listing.ts";
 import { needsWord } from "./plan.ts";
 import type { Session } from "./session.ts";
-import type { FolderPlace, MailboxSink, Progress, Start } from "./sink.ts";
+import type { FolderPlace, HowFound, MailboxSink, Progress, Start } from "./sink.ts";
 import type { Suspects } from "./suspects.ts";
 import { MailboxTroubleError } from "./trouble.ts";
 
@@ -18,8 +18,7 @@ interface Job {
   readonly progress: Progress;
   /** Moves the watermark: nothing below its first UID is unknown. */
   readonly isAscent: boolean;
-  readonly includesSeen?: boolean;
-  readonly asSkipped?: string;
+  readonly how: HowFound;
   readonly key?: string;
 }
 
@@ -95,7 +94,7 @@ export class Taking {
       unknown.push(...strange);
       // Where the known ones lie now.
       const known = found.filter(({ uid, isWhole }) => isWhole && !strange.has(uid));
-      if (known.length > 0) await this.#sink.record(this.#place, known, {});
+      if (known.length > 0) await this.#sink.record(this.#place, known, {}, {});
     }
     const { resume } = this.#start.position;
     if (resume === null && needsWord(unknown.length)) {
@@ -108,7 +107,7 @@ export class Taking {
       uids: unknown,
       isAscent: true,
       progress: { ...this.#here(), isComplete: true, ...resumed },
-      ...(resume === "skip" ? { asSkipped: "before_start" } : {}),
+      how: resume === "skip" ? { asSkipped: "before_start" } : {},
     });
     return true;
   }
@@ -128,12 +127,12 @@ export class Taking {
     if (this.#jobs.some((job) => job.key === key)) return;
     const { filters } = this.#start;
     const uids = await this.#unrecorded({ since, until, ...(filters ? { filters } : {}) }, since, until);
-    this.#add({ uids, isAscent: false, includesSeen: true, progress: { backfillDone: true }, key });
+    this.#add({ uids, isAscent: false, how: { isAskedFor: true }, progress: { backfillDone: true }, key });
   }
 
   /** Says that nothing is missing up to now. */
   async noteComplete(): Promise<void> {
-    await this.#sink.record(this.#place, [], this.#settled({ isComplete: true }));
+    await this.#sink.record(this.#place, [], this.#settled({ isComplete: true }), {});
   }
 
   /** Reads a batch and has it recorded. Where that fails, it is still to be done. */
@@ -142,21 +141,21 @@ export class Taking {
     if (!job) return;
     const some = job.uids.slice(job.done, job.done + this.#suspects.batchSize(sizeLimits.messagesPerFetch));
     using _held = await this.#sink.reserve(some.length * sizeLimits.pieceBytes, this.#signal);
-    const found = (await this.#fetch(some)).filter((message) => job.includesSeen || this.#isWanted(message));
+    const found = (await this.#fetch(some)).filter((message) => job.how.isAskedFor || this.#isWanted(message));
     const ready = found.filter((message) => this.#isReady(message));
     const large = found.filter((message) => !this.#isReady(message));
     const doneBefore = job.done;
     job.done += some.length;
     const isOver = job.done >= job.uids.length;
     if (isOver) this.#jobs.shift();
-    this.#large.add(large, job.asSkipped);
+    this.#large.add(large, job.how);
     try {
       const watermark = job.isAscent ? { watermark: this.#watermark() } : {};
       await this.#sink.record(
         this.#place,
         ready,
         { ...watermark, ...(isOver ? this.#settled(job.progress) : {}) },
-        job.asSkipped,
+        job.how,
       );
     } catch (error) {
       job.done = doneBefore;
@@ -165,14 +164,14 @@ export class Taking {
     }
   }
 
-  #add(job: Omit<Job, "done">): void {
-    this.#jobs.push({ ...job, done: 0 });
+  #add(job: Omit<Job, "done" | "how"> & { readonly how?: HowFound }): void {
+    this.#jobs.push({ how: {}, ...job, done: 0 });
   }
 
   async #unrecorded(criteria: Criteria, since: Date, until?: Date): Promise<readonly number[]> {
     const uids = await this.#list({ toUid: this.#listedTo, ...criteria });
     const waiting = new Set(this.#jobs.flatMap((job) => job.uids.slice(job.done)));
-    const unknown = await this.#sink.unknownUids(this.#place.uidValidity, uids);
+    const unknown = await this.#sink.unknownUids(this.#place, uids);
     return this.#arrivedSince(
       unknown.filter((uid) => !waiting.has(uid) && !this.#large.has(uid)),
       since,

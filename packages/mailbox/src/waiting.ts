@@ -17,6 +17,7 @@ export class Waiting {
   readonly #line: Line;
   readonly #pollMs: number | undefined;
   #idle: Promise<void> | undefined;
+  #idleSince = 0;
   #idleRefused = false;
   #seenNews = 0;
   #awoken = false;
@@ -48,15 +49,20 @@ export class Waiting {
     for (;;) {
       const heard = this.#heard();
       if (heard) return heard;
+      // Nobody is there any more: this rejects.
+      if (!this.#line.isUp) await this.#check();
       const leftMs = until - performance.now();
       if (leftMs <= 0) return "time";
       if (this.mode === "idle") {
-        await this.#idleFor(Math.min(leftMs, this.#line.limits.idleMs));
-        if (leftMs <= this.#line.limits.idleMs || this.#hasHeard()) continue;
-        await this.#check();
+        this.#idle ??= this.#beginIdle();
+        // Counted from when it began, however often somebody has waited on it since.
+        const idleMs = this.#idleSince + this.#line.limits.idleMs - performance.now();
+        await this.#quietFor(Math.min(leftMs, idleMs), this.#idle);
+        if (idleMs <= leftMs && !this.#hasHeard()) await this.#check();
       } else {
         const pollMs = this.#pollMs ?? fallbackPollMs;
         await this.#quietFor(Math.min(leftMs, pollMs));
+        if (!this.#line.isUp) await this.#check();
         if (this.#hasHeard() || leftMs < pollMs) continue;
         await this.#check();
         // Not every server tells of new messages in its answer to NOOP: whoever polls must look for himself.
@@ -81,14 +87,8 @@ export class Waiting {
     return undefined;
   }
 
-  async #idleFor(ms: number): Promise<void> {
-    if (!this.#line.isUp) await this.#check();
-    this.#idle ??= this.#beginIdle();
-    await this.#quietFor(ms, this.#idle);
-    if (!this.#line.isUp) await this.#check();
-  }
-
   async #beginIdle(): Promise<void> {
+    this.#idleSince = performance.now();
     // A command that comes next ends it with DONE; `false` is the server's NO.
     const ended = await Promise.resolve(this.#line.client.idle()).catch(() => undefined);
     this.#idle = undefined;

@@ -25,6 +25,12 @@ export const outboundCrashPoints = [
 
 /** Those of the way in. */
 export const inboundCrashPoints = [
+  "watch-after-begin",
+  "watch-before-record",
+  "watch-after-record",
+  "watch-before-action",
+  "watch-after-action",
+  "watch-after-settle",
   "answer-after-claim",
   "answer-after-answerer",
   "answer-before-commit",

@@ -4,6 +4,7 @@ import { type AnswerEvents, answerEvents } from "./answer-events.ts";
 import { type DeliveryEvents, deliveryEvents } from "./delivery-events.ts";
 import { type EdgeEvents, edgeEvents } from "./edge-events.ts";
 import { type FleetEvents, fleetEvents } from "./fleet-events.ts";
+import { type InboundEvents, inboundEvents } from "./inbound-events.ts";
 import { type Log, type LogOptions, openLog } from "./log.ts";
 import { defineMetrics } from "./metrics.ts";
 
@@ -19,7 +20,13 @@ export interface TelemetryOptions extends LogOptions {
 }
 
 /** One function per thing that happens: it writes the log line and counts the metric together. */
-export interface Telemetry extends DeliveryEvents, FleetEvents, EdgeEvents, AnswerEvents, AsyncDisposable {
+export interface Telemetry
+  extends DeliveryEvents,
+    FleetEvents,
+    EdgeEvents,
+    InboundEvents,
+    AnswerEvents,
+    AsyncDisposable {
   /** For what is no event of the mail's: starting, stopping, trouble. */
   readonly log: Log;
   readonly metricsContentType: string;
@@ -51,6 +58,7 @@ export function openTelemetry(app: string, options: TelemetryOptions): Telemetry
       ...deliveryEvents(log, metrics),
       ...fleetEvents(log, metrics),
       ...edgeEvents(log, metrics),
+      ...inboundEvents(log, metrics),
       ...answerEvents(log, metrics),
       log,
       metricsContentType: registry.contentType,

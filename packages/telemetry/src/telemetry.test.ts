@@ -268,3 +268,34 @@ test("an inbound message is counted once, by how it has ended, and every try tha
     ["answer_failed", "webhook_timeout", "warn"],
   ]);
 });
+
+test("a mailbox that needs somebody is told of loudly, one that is only away is not", () => {
+  const { telemetry, lines } = open();
+  const mailbox = { tenantId: "acme", mailboxId: "help" };
+  telemetry.mailboxState({ ...mailbox, state: "following" });
+  telemetry.mailboxState({
+    ...mailbox,
+    state: "unreachable",
+    reason: "unreachable",
+    detail: "ECONNREFUSED",
+    retryInMs: 800,
+  });
+  telemetry.mailboxState({ ...mailbox, state: "quarantined", reason: "authentication", detail: "no" });
+  telemetry.mailboxState({ ...mailbox, state: "paused", reason: "uidvalidity_changed" });
+  expect(lines().map(({ level, state }) => [level, state])).toEqual([
+    ["info", "unreachable"],
+    ["warn", "quarantined"],
+    ["warn", "paused"],
+  ]);
+});
+
+test("what was received and skipped at once counts as ended, and shards taken over are counted", async () => {
+  const { telemetry, samples } = open();
+  const received = { tenantId: "acme", mailboxId: "help", inboundId: "i-1", sizeBytes: 100 };
+  telemetry.received(received);
+  telemetry.received({ ...received, skipped: "too_old" });
+  telemetry.leaseTakenOver({ shards: 0 });
+  telemetry.leaseTakenOver({ shards: 3 });
+  expect(await samples("mailfleet_inbound_total")).toEqual(['mailfleet_inbound_total{outcome="skipped"} 1']);
+  expect(await samples("mailfleet_lease_takeovers_total")).toEqual(['mailfleet_lease_takeovers_total{kind="shard"} 3']);
+});

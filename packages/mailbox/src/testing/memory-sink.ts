@@ -1,5 +1,5 @@
 import type { Session } from "../session.ts";
-import type { Begun, FolderPlace, Found, LookThrough, MailboxSink, Progress, Start } from "../sink.ts";
+import type { Begun, FolderPlace, Found, HowFound, LookThrough, MailboxSink, Progress, Start } from "../sink.ts";
 import type { Trouble } from "../trouble.ts";
 
 /** What was recorded, in that order. */
@@ -48,7 +48,7 @@ export class MemorySink implements MailboxSink {
     { uidValidity }: FolderPlace,
     found: readonly Found[],
     progress: Progress,
-    asSkipped?: string,
+    { asSkipped }: HowFound,
   ): Promise<void> {
     if (this.failures > 0) {
       this.failures--;
@@ -82,7 +82,7 @@ export class MemorySink implements MailboxSink {
     return found.filter(({ bytes }) => !this.#known.has(idOf(bytes)));
   }
 
-  async unknownUids(_uidValidity: number, uids: readonly number[]): Promise<readonly number[]> {
+  async unknownUids(_place: FolderPlace, uids: readonly number[]): Promise<readonly number[]> {
     const known = new Set([...this.#known.values()].map(({ uid }) => uid));
     return uids.filter((uid) => !known.has(uid));
   }

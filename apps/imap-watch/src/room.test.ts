@@ -1,0 +1,59 @@
+import { expect, test } from "vitest";
+import { openRoom } from "./room.ts";
+
+const limits = { maxWaiting: 10, maxWaitingPerTenant: 4, bytesInFlight: 100 };
+const waiting = (byTenant: Record<string, number>) => ({
+  backlog: async () => ({
+    count: Object.values(byTenant).reduce((sum, n) => sum + n, 0),
+    byTenant: new Map(Object.entries(byTenant)),
+  }),
+});
+const never = new AbortController().signal;
+
+test("a tenant with too much waiting takes in no more, and others do", async () => {
+  const room = openRoom(waiting({ busy: 4, calm: 3 }), limits);
+  expect(room.hasRoom("busy")).toBe(true);
+  await room.look();
+  expect([room.hasRoom("busy"), room.hasRoom("calm"), room.hasRoom("idle")]).toEqual([false, true, true]);
+});
+
+test("with too much waiting over all, nobody takes in more", async () => {
+  const room = openRoom(waiting({ a: 3, b: 3, c: 4 }), limits);
+  await room.look();
+  expect(room.hasRoom("d")).toBe(false);
+});
+
+test("no more is held at once than is allowed, and who came first goes first", async () => {
+  const room = openRoom(waiting({}), limits);
+  const order: string[] = [];
+  const take = async (name: string, bytes: number) => {
+    const held = await room.reserve(bytes, never);
+    order.push(name);
+    return held;
+  };
+  const first = await take("first", 60);
+  const large = take("large", 1_000);
+  const small = take("small", 10);
+  expect(room.hasRoom("anybody")).toBe(false);
+  await Promise.resolve();
+  expect(order).toEqual(["first"]);
+  first[Symbol.dispose]();
+  first[Symbol.dispose]();
+  (await large)[Symbol.dispose]();
+  (await small)[Symbol.dispose]();
+  expect(order).toEqual(["first", "large", "small"]);
+  expect(room.hasRoom("anybody")).toBe(true);
+});
+
+test("whoever gives up waiting leaves the line", async () => {
+  const room = openRoom(waiting({}), limits);
+  const held = await room.reserve(100, never);
+  const ending = new AbortController();
+  const gaveUp = expect(room.reserve(50, ending.signal)).rejects.toThrow();
+  const next = room.reserve(50, never);
+  ending.abort();
+  await gaveUp;
+  held[Symbol.dispose]();
+  (await next)[Symbol.dispose]();
+  expect(room.hasRoom("anybody")).toBe(true);
+});
