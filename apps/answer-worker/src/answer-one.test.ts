@@ -168,6 +168,24 @@ test("a message that waited behind others is looked at first, and then answered"
   expect(await rig.story("backlog", uid)).toMatchObject({ state: "answered" });
 });
 
+test("a message that a person took away while it waited is theirs, unless all mail is taken", async () => {
+  const mailbox = await rig.mailbox("gone");
+  const uids = [await mailbox.arrive(letter()), await mailbox.arrive(letter())];
+  await rig.store.db.query("update mailfleet.answering set looked_at = now() - interval '2 minutes'");
+  await rig.answerAll();
+  await mailbox.look("gone");
+  const [first, second] = [await rig.claim(), await rig.claim()];
+  await answerOne(rig.deps, first, new AbortController().signal);
+  await mailbox.change({ settings: { take: "all" } });
+  await rig.store.mailboxes.open(mailbox.uid, 2);
+  await answerOne(rig.deps, second, new AbortController().signal);
+  const ends = await Promise.all(uids.map((uid) => rig.story("gone", uid)));
+  expect(ends.map(({ state, reason }) => [state, reason]).toSorted()).toEqual([
+    ["answered", null],
+    ["skipped", "already_seen"],
+  ]);
+});
+
 test("the limits of the correspondent hold before an answerer is asked", async () => {
   const limits = { perCorrespondentPerDay: 1, perHour: 100, threadDepth: 10 };
   const mailbox = await rig.mailbox("limits", { answer: { limits } });

@@ -116,11 +116,13 @@ export function openMailboxActions(db: Database): MailboxActions {
   };
 }
 
-/** What was seen is written with the message, and it goes back to be worked on. */
+/** What was seen is written with the message, and it goes back to be worked on. Who took it away has seen it. */
 async function endLook(sql: Sql, inboundUid: string, outcome: ActionOutcome): Promise<void> {
-  const flags =
-    outcome.kind !== "looked" ? null : [...new Set([...outcome.flags, ...(outcome.isReplied ? ["\\Answered"] : [])])];
-  if (flags) await sql.query("update mailfleet.inbound set flags = $2 where uid = $1", [inboundUid, flags]);
+  if (outcome.kind === "looked") {
+    const { flags, isReplied, isGone } = outcome;
+    const seen = [...new Set([...flags, ...(isReplied ? ["\\Answered"] : []), ...(isGone ? ["\\Seen"] : [])])];
+    await sql.query("update mailfleet.inbound set flags = $2 where uid = $1", [inboundUid, seen]);
+  }
   await sql.query(
     `update mailfleet.answering set state = 'ready', looked_at = now(), due_at = now() where inbound_uid = $1 and state = 'looking'`,
     [inboundUid],

@@ -61,7 +61,7 @@ export interface RiggedMailbox {
   /** Carries out what is to be done in the mailbox, as its owner does; the actions, with what was appended. */
   actions(): Promise<readonly { readonly kind: string; readonly [detail: string]: unknown }[]>;
   /** Its owner looks, and finds these flags. */
-  look(flags: readonly string[]): Promise<void>;
+  look(flags: readonly string[] | "gone"): Promise<void>;
 }
 
 export interface AnswerRig extends AsyncDisposable {
@@ -151,10 +151,11 @@ export async function openAnswerRig(operator: OperatorConfig = noOperatorConfig)
       const owner = ownerOf(uid);
       if (!(await store.following.begin(owner))) throw new Error("the shard is another's");
       let imapUid = 0;
-      const settle = async (flags: readonly string[] | undefined) => {
+      const settle = async (found: readonly string[] | "gone") => {
         const due = await store.mailboxActions.due(uid, 100);
         for (const { id, action } of due) {
-          const looked = { kind: "looked", flags: flags ?? [], isReplied: false, isGone: false } as const;
+          const isGone = found === "gone";
+          const looked = { kind: "looked", flags: isGone ? [] : found, isReplied: false, isGone } as const;
           await store.mailboxActions.settle(owner, id, action.kind === "look" ? looked : { kind: "done" });
         }
         return due.map(({ action }) => action);
@@ -178,7 +179,7 @@ export async function openAnswerRig(operator: OperatorConfig = noOperatorConfig)
           return recorded?.[0]?.uid ?? "";
         },
         change: async (changes) => void (await put(changes)),
-        actions: () => settle(undefined),
+        actions: () => settle([]),
         look: async (flags) => void (await settle(flags)),
       };
     },
