@@ -3,7 +3,7 @@ import { noOperatorConfig } from "@mailfleet/answer";
 import { openQueues } from "@mailfleet/queue";
 import { createScope, type OpenScope } from "@mailfleet/service";
 import { joinAsWorker, openStore } from "@mailfleet/store";
-import { type PrivateRedis, privateRedis } from "@mailfleet/testkit";
+import { cutProxy, type PrivateRedis, privateRedis } from "@mailfleet/testkit";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { type AnsweringSettings, startAnswering } from "./start-answering.ts";
 import { type AnswerRig, letter, openAnswerRig } from "./testing/answer-rig.ts";
@@ -41,13 +41,14 @@ const hour = 3_600_000;
 const secrets = { webhookSecret: `whsec_${Buffer.alloc(32, 7).toString("base64")}` };
 
 /** Starts an answer worker. Its sweep looks once, in an hour, where nothing else is said. */
-async function start(changes: Partial<AnsweringSettings> = {}, graceMs = 10_000): Promise<Running> {
+async function start(
+  changes: Partial<AnsweringSettings> = {},
+  graceMs = 10_000,
+  databaseUrl = rig.databaseUrl,
+): Promise<Running> {
   const scope = createScope({ graceMs, closeMs: 5_000 });
   const { telemetry } = rig.deps;
-  const store = scope.own(
-    openStore({ databaseUrl: rig.databaseUrl, poolSize: 4, secretKeys: [rig.secretKey] }),
-    "store",
-  );
+  const store = scope.own(openStore({ databaseUrl, poolSize: 4, secretKeys: [rig.secretKey] }), "store");
   const queues = scope.own(await openQueues(redis.url, telemetry), "queues");
   const settings: AnsweringSettings = {
     slots: 4,
@@ -165,6 +166,29 @@ test("what is not done when time is up goes back free of charge, and another wor
   service.says({ action: "answer", text: "At last." });
   await start({ sweepMs: 100 });
   await answered("stops", uid);
+});
+
+test("what could not be written while the database was away is given back when it is there again", async () => {
+  const { port } = new URL(rig.databaseUrl);
+  await using proxy = await cutProxy(Number(port || 5_432));
+  const viaProxy = new URL(rig.databaseUrl);
+  viaProxy.port = String(proxy.port);
+  const letGo = held();
+  const { scope, ended } = await start({ sweepMs: 100, leaseMs: 60_000 }, 10_000, viaProxy.href);
+  const mailbox = await rig.mailbox("dark", { answer: { answerer: hook() }, secrets });
+  const told = service.told.length;
+  const uid = await mailbox.arrive(letter());
+  await until(async () => service.told.length === told + 1);
+  await proxy.refuse();
+  proxy.cut();
+  letGo();
+  await until(async () => rig.log.some(({ event, loop }) => event === "loop_failed" && loop === "answer"));
+  expect(await stateOf("dark", uid)).toBe("answering");
+  await proxy.accept();
+  await answered("dark", uid);
+  scope.drain();
+  await ended;
+  await scope.close();
 });
 
 test("a trial that somebody asks for is answered beside the mail", async () => {
