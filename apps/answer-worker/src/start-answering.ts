@@ -56,6 +56,7 @@ export async function startAnswering(
     }),
     "worker lease",
   );
+  telemetry.log.info({ event: "joined", workerId: lease.id }, "joined the answer workers");
   const deps: AnswerDeps = {
     store,
     telemetry,

@@ -49,6 +49,7 @@ export async function startDispatch(
     }),
     "worker lease",
   );
+  telemetry.log.info({ event: "joined", workerId: lease.id }, "joined the dispatchers");
   const rounds = scope.own(
     openRounds(store.db, lease, {
       onError: telemetry.roundFailed,
