@@ -79,8 +79,7 @@ export const storiesIn = (
   n: number,
   states: readonly string[] = ends,
   withinMs?: number,
-): Promise<readonly Story[]> =>
-  found(fleet, tenant, `/v1/inbound?limit=200&mailbox=${mailbox}`, n, states, withinMs);
+): Promise<readonly Story[]> => found(fleet, tenant, `/v1/inbound?limit=200&mailbox=${mailbox}`, n, states, withinMs);
 
 async function found(
   fleet: Asked,
