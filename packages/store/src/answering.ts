@@ -69,6 +69,11 @@ export interface Answering {
   answer(ticket: Ticket, answer: Answer): Promise<Answered>;
   /** What lay in the hands of workers whose lease has lapsed goes back. How many it was. */
   returnLapsed(limit: number): Promise<number>;
+  /**
+   * What was claimed for the worker longer than `afterMs` ago, and is not among what it knows to have in hand, goes back:
+   * the answer to that claim was lost. How many it was.
+   */
+  returnUnheard(workerId: number, inHand: readonly string[], afterMs: number): Promise<number>;
   /** Whether it is still the ticket's worker's, under its fence. */
   holds(ticket: Ticket): Promise<boolean>;
   /** Earlier messages of a thread with one correspondent, oldest first; `text` is what was sent, or the message's content. */
@@ -201,6 +206,16 @@ export function openAnswering(db: Database, blobs: BlobStore | undefined): Answe
     async returnLapsed(limit) {
       const [row] = await db.query<{ n: number }>("select mailfleet.return_lapsed_answering($1) as n", [limit]);
       return row?.n ?? 0;
+    },
+
+    async returnUnheard(workerId, inHand, afterMs) {
+      const rows = await db.query(
+        `update mailfleet.answering a set state = 'ready', worker = null, due_at = now()
+         where a.worker = $1 and a.state = 'claimed' and a.since < now() - make_interval(secs => $3::float8 / 1000)
+           and a.inbound_uid <> all ($2::uuid[]) returning 1`,
+        [workerId, inHand, afterMs],
+      );
+      return rows.length;
     },
 
     holds: async (ticket) =>

@@ -8,7 +8,7 @@ export interface InboundDepth {
     readonly answering: number;
     readonly awaiting_approval: number;
   };
-  /** For how long the oldest that may be worked on has waited; null where there is none. */
+  /** For how long the oldest that may be worked on has waited; null where there is none. What a kill switch holds does not count. */
   readonly oldestDueSeconds: number | null;
   readonly mailboxes: Readonly<Record<MailboxState, number>>;
 }
@@ -28,11 +28,17 @@ export async function readInboundDepth(sql: Sql, tenantId?: string): Promise<Inb
     `select count(*) filter (where state in ('ready', 'looking')) as pending,
        count(*) filter (where state = 'claimed') as answering,
        count(*) filter (where state = 'approval') as approval,
-       extract(epoch from now() - min(due_at) filter (where state = 'ready' and due_at <= now()))::float8 as oldest,
+       extract(epoch from now() - min(due_at) filter (where state = 'ready' and due_at <= now() and not is_stopped))::float8 as oldest,
        (select json_object_agg(p.state, p.n) from (
           select state, count(*) as n from mailfleet.mailbox_positions where ($1::text is null or tenant_id = $1) group by state
         ) p) as mailboxes
-     from mailfleet.answering where ($1::text is null or tenant_id = $1)`,
+     from (
+       select a.*, m.answering_stopped or t.state <> 'active'
+         or exists (select from mailfleet.answering_stops s where s.tenant_id in ('', a.tenant_id)) as is_stopped
+       from mailfleet.answering a
+       join mailfleet.mailboxes m on m.uid = a.mailbox_uid join mailfleet.tenants t on t.id = a.tenant_id
+       where ($1::text is null or a.tenant_id = $1)
+     ) as waiting`,
     [tenantId ?? null],
   );
   const { pending = 0, answering = 0, approval = 0, oldest = null, mailboxes } = row ?? {};
@@ -48,7 +54,7 @@ export async function readInboundDepth(sql: Sql, tenantId?: string): Promise<Inb
 
 /** What pools of workers are scaled on. */
 export interface InboundScale {
-  /** Messages that may be worked on now. */
+  /** Messages that may be worked on now: none of those that a kill switch holds. */
   answers(): Promise<number>;
   /** Mailboxes that are to be followed. */
   mailboxes(): Promise<number>;
@@ -59,7 +65,11 @@ export function openInboundScale(db: Database): InboundScale {
   return {
     answers: () =>
       count(
-        "select count(*) as n from mailfleet.answering where state = 'claimed' or (state = 'ready' and due_at <= now())",
+        `select count(*) as n from mailfleet.answering a
+         join mailfleet.tenants t on t.id = a.tenant_id and t.state = 'active'
+         join mailfleet.mailboxes m on m.uid = a.mailbox_uid and not m.answering_stopped
+         where (a.state = 'claimed' or (a.state = 'ready' and a.due_at <= now()))
+           and not exists (select from mailfleet.answering_stops s where s.tenant_id in ('', a.tenant_id))`,
       ),
     mailboxes: () =>
       count("select count(*) as n from mailfleet.mailbox_positions where state not in ('paused', 'suspended')"),

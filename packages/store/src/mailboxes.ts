@@ -194,6 +194,7 @@ export function openMailboxes(db: Database, keys: SecretKeys): Mailboxes {
         );
         if (!gone) return false;
         opened.forget(String(gone.uid));
+        await tx.query("delete from mailfleet.fingerprints where mailbox_uid = $1", [gone.uid]);
         await tx.query(
           `with gone as (delete from mailfleet.answering where mailbox_uid = $1 returning inbound_uid)
            update mailfleet.inbound i set state = 'skipped', reason = 'mailbox_deleted', ended_at = now()

@@ -88,6 +88,11 @@ const wrong: readonly (readonly [string, object, string])[] = [
     },
     "/answer/model/tools/0",
   ],
+  [
+    "a call to a person that nobody could sign",
+    { answer: { ...mailbox.answer, escalate: { url: "https://a.example" } } },
+    "/answer/escalate/secret",
+  ],
   ["a sender list with half an address", { allowedSenders: ["nobody@"] }, "/allowedSenders/0"],
   ["a field that does not exist", { answers: {} }, "/answers"],
 ];

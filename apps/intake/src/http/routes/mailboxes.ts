@@ -249,6 +249,9 @@ async function checkSecrets(
       ? [["clientSecret", "/auth/oauth2/clientSecret"] as const]
       : []),
     ...(answer?.answerer.kind === "webhook" ? [["webhookSecret", "/answer/webhook/secret"] as const] : []),
+    ...(answer?.answerer.kind !== "webhook" && answer?.escalate?.url !== undefined
+      ? [["webhookSecret", "/answer/escalate/secret"] as const]
+      : []),
   ];
   if (needed.every(([name]) => typeof given[name] === "string")) return;
   const present = (await stored())?.secretsPresent;

@@ -102,7 +102,12 @@ export const answerInput = z
         "Answer only where an aligned SPF, DKIM or DMARC pass is on record: true for a webhook or a model, else false.",
       ),
     escalate: z
-      .strictObject({ forwardTo: address.optional(), moveTo: folder.optional(), url: url.optional() })
+      .strictObject({
+        forwardTo: address.optional(),
+        moveTo: folder.optional(),
+        url: url.optional(),
+        secret: secret(512).describe("Signs the call, as a webhook's does; the webhook's own where it is absent."),
+      })
       .optional(),
     maxTries: count(100).optional().describe("5 where it is absent."),
     template: template.optional(),
@@ -139,9 +144,13 @@ export function readAnswer(input: AnswerInput): AnswerSettings {
       threadDepth: limits.threadDepth ?? 10,
     },
     requireAuthentication: input.requireAuthentication ?? answerer.kind !== "template",
-    escalate: input.escalate && given(input.escalate),
+    escalate: input.escalate && readEscalation(input.escalate),
     maxTries: input.maxTries ?? 5,
   }) as AnswerSettings;
+}
+
+function readEscalation({ secret: _, ...rest }: NonNullable<AnswerInput["escalate"]>): AnswerSettings["escalate"] {
+  return given(rest) as AnswerSettings["escalate"];
 }
 
 function readAnswerer({ template: liquid, webhook: hook, model: endpoint }: AnswerInput): AnswererSettings {
@@ -164,8 +173,8 @@ function readAnswerer({ template: liquid, webhook: hook, model: endpoint }: Answ
   } as AnswererSettings;
 }
 
-export const answerSecrets = ({ webhook: hook, model: endpoint }: AnswerInput) =>
-  given({ webhookSecret: hook?.secret, modelKey: endpoint?.key });
+export const answerSecrets = ({ webhook: hook, model: endpoint, escalate }: AnswerInput) =>
+  given({ webhookSecret: hook?.secret ?? escalate?.secret, modelKey: endpoint?.key });
 
 export function showAnswer({ answerer, answerAfterMs, ...rest }: AnswerSettings): Record<string, unknown> {
   const { kind, ...settings } = answerer;
