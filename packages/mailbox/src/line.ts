@@ -45,7 +45,7 @@ const nothing = () => {};
 export class Line {
   readonly client: ImapFlow;
   readonly limits: ImapTimeLimits;
-  /** Grows with every EXISTS that says of more messages than before. */
+  /** Grows with every EXISTS that says another number than was known. */
   news = 0;
   /** Called once at the end of the connection, and at news. */
   onEvent: () => void = nothing;
@@ -62,8 +62,8 @@ export class Line {
     this.client = new ImapFlow({ ...optionsOf(settings, login, limits), logger: { ...quiet, warn } });
     this.client.on("error", (error) => this.#end(troubleOf(error, { loggedIn: this.#loggedIn })));
     this.client.on("close", () => this.#end(this.#closed()));
-    this.client.on("exists", ({ count, prevCount }) => {
-      if (count <= prevCount) return;
+    // Fewer than before are news as well: what was expunged is told otherwise, so it was the count that was wrong.
+    this.client.on("exists", () => {
       this.news++;
       this.onEvent();
     });

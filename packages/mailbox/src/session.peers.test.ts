@@ -175,8 +175,8 @@ describe("waiting", () => {
 
   test("a wait ends when its time is up, when somebody wakes it, and goes on afterwards", async () => {
     const user = someUser();
-    await using session = await opened(user, { timeLimits: { idleMs: 40 } });
-    expect(await session.wait(100)).toBe("time");
+    await using session = await opened(user, { timeLimits: { idleMs: 200 } });
+    expect(await session.wait(50)).toBe("time");
     session.wake();
     expect(await session.wait(20_000)).toBe("woken");
     const waiting = session.wait(20_000);
@@ -185,6 +185,12 @@ describe("waiting", () => {
     const again = session.wait(20_000);
     await dovecot.deliver(user, letter("later"));
     expect(await again).toBe("news");
+  });
+
+  test("IDLE is begun anew in time, and each time is one to look for what was not told", async () => {
+    await using session = await opened(someUser(), { timeLimits: { idleMs: 40 } });
+    for (let n = 0; n < 3; n++) expect(await session.wait(20_000)).toBe("news");
+    expect(await listed(session)).toEqual([]);
   });
 
   test.for(["idle", "poll"] as const)("%s: a connection that the server ends is told of", async (mode) => {

@@ -9,6 +9,9 @@ export type Heard =
   /** The time is up. */
   | "time";
 
+const earlyMs = 1_000;
+const earlyEndsUntilPolled = 5;
+
 /**
  * Waits for news in the open folder, with IDLE (RFC 2177) where that is wanted and offered, else by asking with NOOP.
  * One at a time; `wake` ends a wait from outside, and is remembered where nobody waits.
@@ -19,6 +22,7 @@ export class Waiting {
   #idle: Promise<void> | undefined;
   #idleSince = 0;
   #idleRefused = false;
+  #earlyEnds = 0;
   #seenNews = 0;
   #awoken = false;
   #resolve: (() => void) | undefined;
@@ -58,16 +62,18 @@ export class Waiting {
         // Counted from when it began, however often somebody has waited on it since.
         const idleMs = this.#idleSince + this.#line.limits.idleMs - performance.now();
         await this.#quietFor(Math.min(leftMs, idleMs), this.#idle);
-        if (idleMs <= leftMs && !this.#hasHeard()) await this.#check();
+        if (this.#hasHeard()) continue;
+        if (this.#idle === undefined) this.#endedByItself();
+        else if (idleMs > leftMs) continue;
+        await this.#check();
       } else {
         const pollMs = this.#pollMs ?? fallbackPollMs;
         await this.#quietFor(Math.min(leftMs, pollMs));
-        if (!this.#line.isUp) await this.#check();
         if (this.#hasHeard() || leftMs < pollMs) continue;
         await this.#check();
-        // Not every server tells of new messages in its answer to NOOP: whoever polls must look for himself.
-        this.#line.news++;
       }
+      // Not every server tells of every new message: now and then one must look for oneself.
+      this.#line.news++;
     }
   }
 
@@ -93,6 +99,12 @@ export class Waiting {
     const ended = await Promise.resolve(this.#line.client.idle()).catch(() => undefined);
     this.#idle = undefined;
     if ((ended as unknown) === false && this.#line.isUp) this.#idleRefused = true;
+  }
+
+  /** A server that ends every IDLE at once is one that has none: it would have us ask all the time. */
+  #endedByItself(): void {
+    this.#earlyEnds = performance.now() - this.#idleSince < earlyMs ? this.#earlyEnds + 1 : 0;
+    if (this.#earlyEnds >= earlyEndsUntilPolled) this.#idleRefused = true;
   }
 
   /** Ends an IDLE, and finds out whether anybody is still there. */
