@@ -157,6 +157,13 @@ test("an answer that is to wait waits without a try, and a person who is faster 
   expect(await mailbox.actions()).toEqual([]);
 });
 
+test("a mail server whose clock is fast keeps nobody waiting", async () => {
+  const mailbox = await rig.mailbox("fast", { answer: { answerAfterMs: 1 } });
+  const uid = await mailbox.arrive(letter(), { arrivedAt: new Date(Date.now() + 3_600_000) });
+  await rig.answerAll({ nowMs: () => rig.deps.nowMs() + 1_000 });
+  expect(await rig.story("fast", uid)).toMatchObject({ state: "answered" });
+});
+
 test("a message that waited behind others is looked at first, and then answered", async () => {
   const mailbox = await rig.mailbox("backlog");
   const uid = await mailbox.arrive(letter());

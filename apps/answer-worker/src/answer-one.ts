@@ -3,8 +3,9 @@ import type { Parser } from "@mailfleet/parser";
 import { crashPoint } from "@mailfleet/service";
 import { openAnswerJournal, type Store, type Ticket, TicketLostError } from "@mailfleet/store";
 import type { Telemetry } from "@mailfleet/telemetry";
-import { carryOut, fail } from "./carry-out.ts";
+import { carryOut } from "./carry-out.ts";
 import { consider } from "./consider.ts";
+import { fail } from "./unanswered.ts";
 import type { Failed } from "./verdict.ts";
 
 export interface AnswerDeps {

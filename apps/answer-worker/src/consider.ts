@@ -65,7 +65,7 @@ export async function consider(deps: ConsiderDeps, inbound: Considered, signal: 
   const { recipient } = facts;
   if (!recipient.ok) return skip(recipient.reason, recipient.detail);
 
-  const earlyMs = inbound.isAskedFor ? 0 : inbound.arrivedAt.getTime() + (settings.answerAfterMs ?? 0) - deps.nowMs();
+  const earlyMs = inbound.isAskedFor ? 0 : earlyBy(inbound, settings, deps.nowMs());
   if (earlyMs > 0) return { kind: "wait", afterMs: earlyMs };
   if (!inbound.isLookFresh) return { kind: "look" };
 
@@ -118,6 +118,12 @@ export async function consider(deps: ConsiderDeps, inbound: Considered, signal: 
         ? skip("budget_exhausted", decision.detail, kept)
         : { ...kept, ...decision, endsAs: "failed" };
   }
+}
+
+/** How long it is too early by. A mail server's clock may be fast: nobody waits for longer than since we have it. */
+function earlyBy({ arrivedAt, receivedAt }: Considered, { answerAfterMs }: AnswerSettings, nowMs: number): number {
+  if (answerAfterMs === undefined) return 0;
+  return Math.min(arrivedAt.getTime(), receivedAt.getTime()) + answerAfterMs - nowMs;
 }
 
 const wantsPictures = ({ answerer }: AnswerSettings): boolean => answerer.kind === "model" && answerer.images;

@@ -73,10 +73,7 @@ export async function startAnswering(
     slowMs: settings.slowMs,
     draining,
     claim: (limit) => store.answering.claim(lease.id, limit, settings.perTenant),
-    answer: (ticket) =>
-      answerOne(deps, ticket, AbortSignal.any([stopping, lapsed.signal])).catch((error) =>
-        unreturned.add(ticket, error),
-      ),
+    answer: (ticket) => unreturned.hold(ticket, answerOne(deps, ticket, AbortSignal.any([stopping, lapsed.signal]))),
     onError: reportTo(telemetry, "claim"),
   });
   const trials = openTrials(deps, stopping);
@@ -96,7 +93,7 @@ export async function startAnswering(
       handle: () => hands.takeNext(),
     }),
     every({ ...ticker("sweep", settings.sweepMs), onTick: () => pulse?.beat() }, async () => {
-      await unreturned.giveBack();
+      telemetry.sweepRepaired({ kind: "answers_unheard", count: await unreturned.giveBack(lease.id) });
       await sweep({ store, telemetry, hands });
     }),
     every(ticker("trials", trialsMs), () => trials.take(lease.id)),
