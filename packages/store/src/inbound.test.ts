@@ -82,6 +82,20 @@ test("what a worker with a lapsed lease had in hand is claimed anew, and the lat
   });
 });
 
+test("what a worker was never told that it has goes back, and what it knows to have does not", async () => {
+  const owner = await follow(rig, watcher.id, "unheard");
+  await rig.store.following.record(owner, place, [found({ imapUid: 1 }), found({ imapUid: 2 })]);
+  const [known, unheard] = (await rig.store.answering.claim(rig.workerId, 2, 10)) as [Ticket, Ticket];
+  const { answering } = rig.store;
+  expect(await answering.returnUnheard(rig.workerId, [known.inboundUid], 60_000)).toBe(0);
+  expect(await answering.returnUnheard(rig.workerId + 1, [], 0)).toBe(0);
+  expect(await answering.returnUnheard(rig.workerId, [known.inboundUid], 0)).toBe(1);
+  expect([await answering.holds(known), await answering.holds(unheard)]).toEqual([true, false]);
+  const [again] = (await answering.claim(rig.workerId, 1, 10)) as [Ticket];
+  expect(again).toMatchObject({ inboundUid: unheard.inboundUid, fence: unheard.fence + 1, crashes: 0 });
+  for (const ticket of [known, again]) await answering.end(ticket, { state: "skipped", reason: "declined" });
+});
+
 test("the limits of a correspondent and the kill switches hold in the transaction that answers", async () => {
   const owner = await follow(rig, watcher.id, "limits");
   const messages = [1, 2, 3].map((n) => found({ messageId: `<${n}@example.net>`, imapUid: n }));
