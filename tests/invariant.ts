@@ -43,7 +43,7 @@ const tickets = `(select delivery_uid from mailfleet.ready union all select deli
   union all select delivery_uid from mailfleet.inflight union all select delivery_uid from mailfleet.held)`;
 
 /** P2: accepted = ended + waiting. Every open delivery waits in exactly one place, and an ended one in none. */
-async function misplacedDeliveries(store: Store): Promise<Violation[]> {
+export async function misplacedDeliveries(store: Store): Promise<Violation[]> {
   const misplaced = await store.db.query<{ uid: string; state: string; places: number }>(
     `select d.uid, d.state, count(t.delivery_uid) as places
      from mailfleet.deliveries d left join ${tickets} t on t.delivery_uid = d.uid group by 1, 2
@@ -63,7 +63,7 @@ async function misplacedDeliveries(store: Store): Promise<Violation[]> {
 }
 
 /** P3: what is sent is there; each further copy is an attempt that was recorded as in doubt; held mail has no second copy. */
-async function wrongCopies(store: Store, kept: readonly KeptCount[]): Promise<Violation[]> {
+export async function wrongCopies(store: Store, kept: readonly KeptCount[]): Promise<Violation[]> {
   const rows = await store.db.query<{
     message_id: string;
     recipient: string;
