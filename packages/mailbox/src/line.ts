@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import type { MailboxSettings } from "@mailfleet/mail";
 import { ImapFlow } from "imapflow";
 import { type ImapTimeLimits, sizeLimits } from "./limits.ts";
+import { secureContextFor } from "./secure-contexts.ts";
 import { MailboxTroubleError, printable, type Trouble, troubleOf } from "./trouble.ts";
 
 /** How to reach the server. */
@@ -201,9 +202,8 @@ function optionsOf(
     ...(security === "tls" ? {} : { doSTARTTLS: security === "starttls" }),
     tls: {
       ...(isIP(host) ? {} : { servername: host }),
-      ...(caPem === undefined ? {} : { ca: caPem }),
+      ...(security === "none" ? {} : { secureContext: secureContextFor(caPem) }),
       rejectUnauthorized: allowInvalidCertificate !== true,
-      minVersion: "TLSv1.2" as const,
     },
     auth:
       login.kind === "password"
