@@ -5,8 +5,8 @@ const kept = 256;
 const contexts = new Map<string, SecureContext>();
 
 /**
- * What connections with the same authorities share. Node makes a context of its own for each connection otherwise, which
- * costs an idle mailbox more memory than all the rest of it.
+ * What connections that trust the same authorities share. Node makes one for each otherwise: 22 to 30 KB of an idle
+ * mailbox's memory.
  */
 export function secureContextFor(caPem: string | undefined): SecureContext {
   const key = caPem ?? "";
