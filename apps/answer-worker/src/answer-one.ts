@@ -27,7 +27,8 @@ export const maxCrashes = 3;
 
 /**
  * Answers one message, whatever happens: it ends, waits, or goes back. An abort of `signal` gives it back free of charge,
- * trouble of our own costs a try. Rejects where it could not be given back; then it is still in this worker's hands.
+ * trouble of our own costs a try. Rejects where it could not be given back; then the
+ * sweep does that.
  */
 export async function answerOne(deps: AnswerDeps, ticket: Ticket, signal: AbortSignal): Promise<void> {
   try {

@@ -19,7 +19,7 @@ function setUp(slots: number, due: number, slowMs = 60_000) {
       const got = Math.min(limit, left);
       left -= got;
       await turn();
-      return Array.from({ length: got }, () => ({}) as Ticket);
+      return Array.from({ length: got }, () => ({ inboundUid: "i" }) as Ticket);
     },
     answer: () =>
       new Promise((resolve) => {

@@ -6,6 +6,8 @@ export interface Hands {
   takeNext(): Promise<void>;
   /** Claims what is due, as far as slots are free; does not wait for its end. */
   fill(): Promise<void>;
+  /** The inbound uids of what is in hand, slow or not. */
+  held(): readonly string[];
   /** Resolves when nothing is in hand, slow or not. */
   empty(): Promise<void>;
 }
@@ -25,7 +27,7 @@ export interface HandsOptions {
 export const maxDetached = 128;
 
 export function openHands({ slots, slowMs, draining, claim, answer, onError }: HandsOptions): Hands {
-  const inHand = new Set<Promise<void>>();
+  const inHand = new Map<Promise<void>, string>();
   const claimInTurn = oneAfterAnother(claim);
   /** Slots that are in use, or about to be. */
   let used = 0;
@@ -70,7 +72,7 @@ export function openHands({ slots, slowMs, draining, claim, answer, onError }: H
       else detached--;
       look();
     });
-    inHand.add(ended);
+    inHand.set(ended, ticket.inboundUid);
     return freed.promise;
   }
 
@@ -103,8 +105,9 @@ export function openHands({ slots, slowMs, draining, claim, answer, onError }: H
       if (ticket) await work(ticket);
     },
     fill,
+    held: () => [...inHand.values()],
     async empty() {
-      while (inHand.size > 0) await Promise.all([...inHand]);
+      while (inHand.size > 0) await Promise.all(inHand.keys());
     },
   };
 }

@@ -191,6 +191,31 @@ test("what could not be written while the database was away is given back when i
   await scope.close();
 });
 
+test("what is claimed for a worker that never heard of it is found, and what it works on stays with it", async () => {
+  const letGo = held();
+  await start({ sweepMs: 100 });
+  const mailbox = await rig.mailbox("unheard", { answer: { answerer: hook() }, secrets });
+  const told = service.told.length;
+  const [known, unheard] = [await mailbox.arrive(letter()), await mailbox.arrive(letter())];
+  await until(async () => service.told.length === told + 2);
+  // As if the claim's reply had been lost, a while ago: it is the worker's in SQL, under a fence that nobody knows.
+  const lost = await rig.store.db.query<{ fence: number }>(
+    `update mailfleet.answering set since = now() - interval '1 hour' where inbound_uid = any($1) returning fence`,
+    [[known, unheard]],
+  );
+  expect(lost).toEqual([{ fence: 1 }, { fence: 1 }]);
+  const other = await mailbox.arrive(letter(), { dueAt: new Date(Date.now() + hour) });
+  await rig.store.db.query(
+    `update mailfleet.answering a set state = 'claimed', worker = b.worker, fence = 1, since = now() - interval '1 hour'
+     from mailfleet.answering b where a.inbound_uid = $1 and b.inbound_uid = $2`,
+    [other, known],
+  );
+  await until(async () => (await stateOf("unheard", other)) === "pending");
+  expect(await stateOf("unheard", known)).toBe("answering");
+  letGo();
+  await Promise.all([known, unheard, other].map((uid) => answered("unheard", uid)));
+});
+
 test("a trial that somebody asks for is answered beside the mail", async () => {
   await start();
   const mailbox = await rig.mailbox("trial");

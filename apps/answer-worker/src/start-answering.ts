@@ -73,7 +73,10 @@ export async function startAnswering(
     slowMs: settings.slowMs,
     draining,
     claim: (limit) => store.answering.claim(lease.id, limit, settings.perTenant),
-    answer: (ticket) => unreturned.hold(ticket, answerOne(deps, ticket, AbortSignal.any([stopping, lapsed.signal]))),
+    answer: (ticket) =>
+      answerOne(deps, ticket, AbortSignal.any([stopping, lapsed.signal])).catch((error: unknown) =>
+        unreturned.add(ticket, error),
+      ),
     onError: reportTo(telemetry, "claim"),
   });
   const trials = openTrials(deps, stopping);
@@ -93,8 +96,8 @@ export async function startAnswering(
       handle: () => hands.takeNext(),
     }),
     every({ ...ticker("sweep", settings.sweepMs), onTick: () => pulse?.beat() }, async () => {
-      telemetry.sweepRepaired({ kind: "answers_unheard", count: await unreturned.giveBack(lease.id) });
-      await sweep({ store, telemetry, hands });
+      await unreturned.giveBack();
+      await sweep({ store, telemetry, hands, workerId: lease.id });
     }),
     every(ticker("trials", trialsMs), () => trials.take(lease.id)),
   ]);

@@ -5,16 +5,27 @@ import type { Hands } from "./hands.ts";
 /** What one tick gives back of lapsed workers' messages. */
 const lapsedPerTick = 500;
 
-/** One tick: whatever a lost errand, a lost process or a lost Redis left lying is found here and answered. */
+/** No claim's reply is heard later than this. */
+const unheardMs = 60_000;
+
+/**
+ * One tick: whatever a lost errand, a lost process or a lost Redis left lying is found here and answered. So is what this
+ * process has without knowing, as the reply to its claim was lost: while it renews its lease, nobody else would find it.
+ */
 export async function sweep({
   store,
   telemetry,
   hands,
+  workerId,
 }: {
   readonly store: Pick<Store, "answering">;
   readonly telemetry: Pick<Telemetry, "sweepRepaired">;
-  readonly hands: Pick<Hands, "fill">;
+  readonly hands: Pick<Hands, "fill" | "held">;
+  readonly workerId: number;
 }): Promise<void> {
-  telemetry.sweepRepaired({ kind: "answers_lapsed", count: await store.answering.returnLapsed(lapsedPerTick) });
+  const { answering } = store;
+  telemetry.sweepRepaired({ kind: "answers_lapsed", count: await answering.returnLapsed(lapsedPerTick) });
+  const unheard = await answering.returnUnheard(workerId, hands.held(), unheardMs);
+  telemetry.sweepRepaired({ kind: "answers_unheard", count: unheard });
   await hands.fill();
 }

@@ -1,42 +1,23 @@
 import type { Store, Ticket } from "@mailfleet/store";
 
-/**
- * Messages that would stay in this process's hands for as long as it lives and renews its lease, as nobody else would find
- * them: those that could be neither ended nor given back while the database was away, and those that it never heard of,
- * since the answer to its claim was lost. It gives them back as soon as it can.
- */
+/** Messages that could be neither ended nor given back, as the database was away: they go back once it is there again. */
 export interface Unreturned {
-  /** Has a ticket worked on, and remembers it where `work` rejects. Never rejects itself. */
-  hold(ticket: Ticket, work: Promise<void>): Promise<void>;
-  /** How many it was that the worker had never heard of. */
-  giveBack(workerId: number): Promise<number>;
+  add(ticket: Ticket, error: unknown): void;
+  giveBack(): Promise<void>;
 }
 
-/** No statement's answer comes later than this. */
-const unheardMs = 60_000;
-
 export function openUnreturned(store: Pick<Store, "answering">, onError: (error: unknown) => void): Unreturned {
-  const inHand = new Set<Ticket>();
-  const failed = new Set<Ticket>();
+  const tickets = new Set<Ticket>();
   return {
-    async hold(ticket, work) {
-      inHand.add(ticket);
-      try {
-        await work;
-        inHand.delete(ticket);
-      } catch (error) {
-        failed.add(ticket);
-        onError(error);
-      }
+    add(ticket, error) {
+      tickets.add(ticket);
+      onError(error);
     },
-    async giveBack(workerId) {
-      for (const ticket of failed) {
+    async giveBack() {
+      for (const ticket of tickets) {
         await store.answering.postpone(ticket, { afterMs: 0 });
-        failed.delete(ticket);
-        inHand.delete(ticket);
+        tickets.delete(ticket);
       }
-      const known = [...inHand].map(({ inboundUid }) => inboundUid);
-      return store.answering.returnUnheard(workerId, known, unheardMs);
     },
   };
 }
