@@ -62,6 +62,12 @@ export function median(values: readonly number[]): number {
     : (sorted[Math.floor(middle)] ?? Number.NaN);
 }
 
+/** The value that a share `q` of all stay below. */
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
+}
+
 /** "dispatch 81, postgres 123 µs CPU per message". */
 export const cpuText = (micros: Readonly<Record<string, number>>): string =>
   `${Object.entries(micros)

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { startEmbeddedPostgres, startPrivateRedis } from "@mailfleet/embedded";
 import { type Database, migrate, openDatabase, openStore, type Store } from "@mailfleet/store";
-import { type Child, startProgram } from "./parts/child.ts";
+import { type Child, type ChildOptions, startProgram } from "./parts/child.ts";
 import { type CpuGroup, parentOf } from "./parts/cpu.ts";
 import { redisPid } from "./parts/redis-stats.ts";
 import { freePort, listens } from "./parts/sink.ts";
@@ -23,6 +23,12 @@ export interface Lab extends AsyncDisposable {
   account(port: number, maxConnections: number): Promise<number>;
   /** A process of outbox-dispatch, as operators start it. */
   startDispatch(settings?: Readonly<Record<string, string>>): Child;
+  /** A process of imap-watch. `more` is for those who look into it. */
+  startWatch(settings?: Readonly<Record<string, string>>, more?: Pick<ChildOptions, "ipc" | "nodeArgs">): Child;
+  /** A process of answer-worker. */
+  startAnswerer(): Child;
+  /** The end of what the processes of an app have logged. */
+  said(app: string): Promise<string>;
   /** A process of intake, and the tenant's key. */
   startIntake(): Promise<Intake>;
 }
@@ -37,6 +43,7 @@ export interface Intake extends AsyncDisposable {
 export const tenantId = "bench";
 /** Seeding a million rows is one statement. */
 const statementTimeoutMs = 900_000;
+const saidCharacters = 4_000;
 
 export interface LabOptions {
   /** A folder for CPU profiles of the fleet's processes. */
@@ -81,10 +88,15 @@ export async function openLab({ profileDir }: LabOptions = {}): Promise<Lab> {
   };
   const nodeArgs = profileDir === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDir}`];
   if (profileDir !== undefined) await mkdir(profileDir, { recursive: true });
-  const startApp = (app: string, own: Readonly<Record<string, string>>) => {
-    const logFile = path.join(folder, `${app}.log`);
-    return startProgram(`apps/${app}/src/main.ts`, {}, { env: { ...env, ...own }, logFile, nodeArgs });
+  const startApp = (app: string, own: Readonly<Record<string, string>>, more: ChildOptions = {}) => {
+    const options = { ...more, env: { ...env, ...own }, logFile: logOf(app) };
+    return startProgram(
+      `apps/${app}/src/main.ts`,
+      {},
+      { ...options, nodeArgs: [...nodeArgs, ...(more.nodeArgs ?? [])] },
+    );
   };
+  const logOf = (app: string) => path.join(folder, `${app}.log`);
 
   return {
     folder,
@@ -104,6 +116,9 @@ export async function openLab({ profileDir }: LabOptions = {}): Promise<Lab> {
       return put.account.uid;
     },
     startDispatch: (own = {}) => startApp("outbox-dispatch", own),
+    startWatch: (own = {}, more = {}) => startApp("imap-watch", own, more),
+    startAnswerer: () => startApp("answer-worker", {}),
+    said: async (app) => (await readFile(logOf(app), "utf8").catch(() => "")).slice(-saidCharacters),
     async startIntake() {
       const made = await store.apiKeys.create(tenantId, { scopes: ["submit", "read", "manage"] });
       if (made.kind !== "created") throw new Error(made.kind);
@@ -112,7 +127,7 @@ export async function openLab({ profileDir }: LabOptions = {}): Promise<Lab> {
       try {
         await Promise.all([listens(apiPort), listens(smtpPort)]);
       } catch (cause) {
-        throw new Error(await readFile(path.join(folder, "intake.log"), "utf8"), { cause });
+        throw new Error(await readFile(logOf("intake"), "utf8"), { cause });
       }
       return {
         pid: child.pid,

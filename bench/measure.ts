@@ -5,9 +5,13 @@ import type { Lab } from "./lab.ts";
 import type { Window } from "./parts/window.ts";
 import type { Plan } from "./plan.ts";
 import { acceptTime } from "./rows/accept-time.ts";
+import { answerLatency } from "./rows/answer-latency.ts";
 import { drain } from "./rows/drain.ts";
-import { acceptFigure, costFigures, drainFigure, notReached, relayFigure, waitingFigures } from "./rows/figures.ts";
+import { acceptFigure, costFigures, drainFigure, relayFigure, waitingFigures } from "./rows/figures.ts";
+import { idleMailboxes } from "./rows/idle-mailboxes.ts";
+import { answerFigure, idleFigures, takeoverFigure } from "./rows/inbound-figures.ts";
 import { relayByFleet, relayByPostfix } from "./rows/relay.ts";
+import { takeover } from "./rows/takeover.ts";
 import { waiting } from "./rows/waiting.ts";
 
 export interface Measured {
@@ -21,6 +25,9 @@ export interface Measured {
 const pairs = 3;
 const short = { many: 200_000, most: 1_000_000, churnSeconds: 15, snapshotSeconds: 10 };
 const full = { many: 1_000_000, most: 1_000_000, churnSeconds: 1_200, snapshotSeconds: 300 };
+const watchedMailboxes = 2_000;
+const takeoverRounds = 5;
+const letters = 100;
 
 /** `say` is told what is measured next. */
 export async function measure(lab: Lab, plan: Plan, say: (what: string) => void): Promise<Measured> {
@@ -75,7 +82,26 @@ export async function measure(lab: Lab, plan: Plan, say: (what: string) => void)
     raw.row8 = found;
     figures.push(...waitingFigures(found).filter(({ row }) => wants(row)));
   }
-  return { figures: [...figures, ...notReached], windows: windowsIn(raw), raw };
+
+  if (wants(10)) {
+    say(`row 10: ${watchedMailboxes.toLocaleString("en")} mailboxes, idle, over plain connections and over TLS`);
+    const found = await idleMailboxes(lab, watchedMailboxes);
+    raw.row10 = found;
+    figures.push(...idleFigures(found));
+  }
+  if (wants(11)) {
+    say(`row 11: two watchers, of which one is killed, ${takeoverRounds} times`);
+    const found = await takeover(lab, takeoverRounds);
+    raw.row11 = found;
+    figures.push(takeoverFigure(found));
+  }
+  if (wants(12)) {
+    say(`row 12: ${letters} letters, answered one after the other`);
+    const found = await answerLatency(lab, letters);
+    raw.row12 = found;
+    figures.push(answerFigure(found));
+  }
+  return { figures, windows: windowsIn(raw), raw };
 }
 
 /** The windows among what was counted, however deep they lie. */

@@ -21,7 +21,7 @@ export const usage = `npm run bench -- [options]
 
 export class UsageError extends Error {}
 
-const measurable = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+const measurable = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
 
 export function planOf(args: readonly string[]): Plan | "help" {
   const { values } = parse(args);

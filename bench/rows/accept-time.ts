@@ -1,5 +1,6 @@
 /** Row 5: how long a message takes to be accepted by HTTP, against sending it oneself to a next hop that is far away. */
 import { createTransport } from "nodemailer";
+import { quantile } from "../figure.ts";
 import type { Lab } from "../lab.ts";
 import { startProgram } from "../parts/child.ts";
 import { startDelayProxy } from "../parts/delay-proxy.ts";
@@ -80,8 +81,8 @@ async function sendDirectly(
   return latencyOf(latenciesMs);
 }
 
-function latencyOf(latenciesMs: readonly number[]): Latency {
-  const sorted = latenciesMs.toSorted((a, b) => a - b);
-  const quantile = (q: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
-  return { p50Ms: quantile(0.5), p99Ms: quantile(0.99), samples: sorted.length };
-}
+const latencyOf = (latenciesMs: readonly number[]): Latency => ({
+  p50Ms: quantile(latenciesMs, 0.5),
+  p99Ms: quantile(latenciesMs, 0.99),
+  samples: latenciesMs.length,
+});

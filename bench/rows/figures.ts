@@ -1,4 +1,4 @@
-/** The rows of the table: which aim each measurement is held against. */
+/** The rows of mail that leaves: which aim each measurement is held against. */
 import { cpuText, type Figure, median } from "../figure.ts";
 import type { Window } from "../parts/window.ts";
 import type { AcceptTime } from "./accept-time.ts";
@@ -91,13 +91,6 @@ export function waitingFigures(found: Waiting): Figure[] {
     },
   ];
 }
-
-/** Aims whose subject does not exist yet. */
-export const notReached: readonly Figure[] = [
-  { row: 10, name: "memory per idle watched mailbox", aim: { atMost: 100 }, unit: " KB" },
-  { row: 11, name: "a killed watcher's mailboxes have an owner again", aim: { atMost: 10 }, unit: " s" },
-  { row: 12, name: "LMTP delivery to a watched mailbox → answer, median", aim: { atMost: 1 }, unit: " s" },
-].map((figure) => ({ ...figure, detail: "not reached: the fleet watches no mailboxes yet" }));
 
 const middle = (windows: readonly Window[]): Window =>
   windows.toSorted((a, b) => a.perSecond - b.perSecond)[Math.floor(windows.length / 2)] as Window;
