@@ -82,6 +82,8 @@ function held() {
   service.says(letGo.promise.then(() => ({ action: "answer", text: "At last." })));
   return letGo.resolve;
 }
+const isAsked = (uid: string) => service.told.some(({ id }) => id === uid);
+const asked = (...uids: readonly string[]) => until(async () => uids.every(isAsked));
 const hook = () => ({ kind: "webhook", url: service.url, timeoutMs: 60_000 }) as const;
 
 test("an errand is taken at once, with no sweep, and the account of the answer is woken", async () => {
@@ -123,7 +125,7 @@ test("a tenant whose answerer is slow holds no more than its share, and the othe
   const others = await rig.mailbox("others");
   const waiting = await Promise.all(Array.from({ length: 6 }, () => slow.arrive(letter())));
   await wake(...waiting);
-  await until(async () => service.told.length >= 2);
+  await until(async () => waiting.filter((uid) => isAsked(uid)).length === 2);
   const quick = await others.arrive(letter());
   await wake(quick);
   await answered("others", quick);
@@ -137,9 +139,8 @@ test("what is in hand when draining begins is finished, and nothing new is taken
   const letGo = held();
   const { scope, ended } = await start({ sweepMs: 100 });
   const mailbox = await rig.mailbox("drains", { answer: { answerer: hook() }, secrets });
-  const told = service.told.length;
   const uid = await mailbox.arrive(letter());
-  await until(async () => service.told.length === told + 1);
+  await asked(uid);
   scope.drain();
   const later = await mailbox.arrive(letter());
   await wake(later);
@@ -153,9 +154,8 @@ test("what is not done when time is up goes back free of charge, and another wor
   held();
   const { scope, ended } = await start({ sweepMs: 100 }, 200);
   const mailbox = await rig.mailbox("stops", { answer: { answerer: hook() }, secrets });
-  const told = service.told.length;
   const uid = await mailbox.arrive(letter());
-  await until(async () => service.told.length === told + 1);
+  await asked(uid);
   scope.drain();
   await ended;
   const [ticket] = await rig.store.db.query<{ state: string; tries: number; crashes: number }>(
@@ -176,9 +176,8 @@ test("what could not be written while the database was away is given back when i
   const letGo = held();
   const { scope, ended } = await start({ sweepMs: 100, leaseMs: 60_000 }, 10_000, viaProxy.href);
   const mailbox = await rig.mailbox("dark", { answer: { answerer: hook() }, secrets });
-  const told = service.told.length;
   const uid = await mailbox.arrive(letter());
-  await until(async () => service.told.length === told + 1);
+  await asked(uid);
   await proxy.refuse();
   proxy.cut();
   letGo();
@@ -195,9 +194,8 @@ test("what is claimed for a worker that never heard of it is found, and what it 
   const letGo = held();
   await start({ sweepMs: 100 });
   const mailbox = await rig.mailbox("unheard", { answer: { answerer: hook() }, secrets });
-  const told = service.told.length;
   const [known, unheard] = [await mailbox.arrive(letter()), await mailbox.arrive(letter())];
-  await until(async () => service.told.length === told + 2);
+  await asked(known, unheard);
   // As if the claim's reply had been lost, a while ago: it is the worker's in SQL, under a fence that nobody knows.
   const lost = await rig.store.db.query<{ fence: number }>(
     `update mailfleet.answering set since = now() - interval '1 hour' where inbound_uid = any($1) returning fence`,
