@@ -97,13 +97,18 @@ export class MailboxWatch implements MailboxSink {
     }
     if (position.state === "new" || position.state === "suspended") await this.#change("connecting");
 
-    const turnMs = await store.following.reserveLogin(mailbox.settings.host, 1_000 / settings.loginsPerSecond);
-    await pause(turnMs, signal);
+    const credentials = await this.#credentials(mailbox, signal);
     if (signal.aborted) return { kind: "wait", ms: 0 };
-    const credentials = await credentialsOf(store, mailbox, this.#owner.workerId, signal);
     if (credentials.kind === "trouble") return credentials;
     this.#hasCachedToken = credentials.isCached;
     return { kind: "start", start: startOf(mailbox, position, credentials.login, settings.messageBytes) };
+  }
+
+  async loginAgain(signal: AbortSignal): ReturnType<MailboxSink["loginAgain"]> {
+    const mailbox = await this.#deps.store.mailboxes.open(this.#owner.mailboxUid, this.revision);
+    if (!mailbox) return this.#notOurs();
+    const credentials = await this.#credentials(mailbox, signal);
+    return credentials.kind === "trouble" ? credentials : credentials.login;
   }
 
   async opened(session: Session): Promise<void> {
@@ -197,6 +202,17 @@ export class MailboxWatch implements MailboxSink {
       { event: "following_failed", tenantId: this.#tenantId, mailboxId: this.#mailboxId, err: error },
       "following a mailbox had trouble; it goes on",
     );
+  }
+
+  /** With the turn to use them, in the host's line of logins. */
+  async #credentials(mailbox: OpenedMailbox, signal: AbortSignal): ReturnType<typeof credentialsOf> {
+    const { store, settings } = this.#deps;
+    const turnMs = await store.following.reserveLogin(mailbox.settings.host, 1_000 / settings.loginsPerSecond);
+    await pause(turnMs, signal);
+    if (signal.aborted) {
+      return { kind: "trouble", trouble: { kind: "unreachable", code: "LEFT", detail: "the mailbox is being left" } };
+    }
+    return credentialsOf(store, mailbox, this.#owner.workerId, signal);
   }
 
   async #change(

@@ -5,7 +5,15 @@ import { MailboxTroubleError } from "./trouble.ts";
 
 /** How often a message is begun to be read before it is recorded without its content. */
 const triesPerMessage = 5;
-const retryMs = 5_000;
+const connectRetryMs = 5_000;
+const recordRetryMs = 250;
+const maxRetryMs = 300_000;
+
+interface Waiting {
+  readonly message: FetchedMessage;
+  readonly how: HowFound;
+  tries: number;
+}
 
 /**
  * Reads large messages in pieces over a second connection, one after the other, so that they delay neither the mailbox's
@@ -17,7 +25,7 @@ export class LargeMessages {
   readonly #sink: MailboxSink;
   readonly #place: FolderPlace;
   readonly #watermark: (except: number) => number;
-  readonly #waiting: { readonly message: FetchedMessage; readonly how: HowFound; tries: number }[] = [];
+  readonly #waiting: Waiting[] = [];
   #reading = false;
 
   constructor(
@@ -57,49 +65,67 @@ export class LargeMessages {
   }
 
   async #readAll(): Promise<void> {
-    while (this.#waiting.length > 0 && !this.#signal.aborted) {
+    for (let failures = 1; this.#waiting.length > 0 && !this.#signal.aborted; failures++) {
       try {
         await using session = await this.#open();
-        while (this.#waiting.length > 0 && !this.#signal.aborted) await this.#readFirst(session);
+        for (let next = this.#waiting[0]; next && !this.#signal.aborted; next = this.#waiting[0]) {
+          await this.#take(session, next);
+          failures = 0;
+        }
       } catch (error) {
         if (this.#signal.aborted) return;
         this.#sink.onError(error);
-        await pause(retryMs * (this.#waiting[0]?.tries ?? 1), this.#signal);
+        await this.#pause(connectRetryMs, failures);
       }
     }
   }
 
-  async #readFirst(session: Session): Promise<void> {
-    const first = this.#waiting[0];
-    if (!first) return;
-    const { message, how } = first;
-    const limit = this.#start.maxContentBytes;
+  async #take(session: Session, next: Waiting): Promise<void> {
+    const { message, how } = next;
     using _held = await this.#sink.reserve(message.sizeBytes, this.#signal);
-    const pieces: Buffer[] = [];
-    let isGone = false;
-    // A message that was too much for the connection so often is recorded as it can be.
-    const mayRead = first.tries++ < triesPerMessage;
-    if (mayRead) {
+    const bytes = await this.#read(session, next);
+    // What was read is not read again because it could not be recorded.
+    for (let failures = 1; !this.#signal.aborted; failures++) {
       try {
-        for await (const piece of session.content(message.uid, limit + 1)) {
-          if (this.#signal.aborted) return;
-          pieces.push(piece);
-        }
+        const found = bytes instanceof Buffer ? { ...message, bytes, isWhole: true } : message;
+        const progress = { watermark: this.#watermark(message.uid) };
+        await this.#sink.record(this.#place, bytes === "gone" ? [] : [found], progress, how);
+        this.#waiting.shift();
+        return;
       } catch (error) {
-        if (!(error instanceof MessageGoneError)) throw error;
-        isGone = true;
+        if (this.#signal.aborted) return;
+        this.#sink.onError(error);
+        await this.#pause(recordRetryMs, failures);
       }
     }
+  }
+
+  /** The whole content; `cut` where it is longer than is taken, or was too much for the connection too often. */
+  async #read(session: Session, next: Waiting): Promise<Buffer | "gone" | "cut"> {
+    const limit = this.#start.maxContentBytes;
+    if (next.tries++ >= triesPerMessage) return "cut";
+    const pieces: Buffer[] = [];
+    try {
+      for await (const piece of session.content(next.message.uid, limit + 1)) {
+        pieces.push(piece);
+        if (this.#signal.aborted) break;
+      }
+    } catch (error) {
+      if (error instanceof MessageGoneError) return "gone";
+      throw error;
+    }
     const bytes = Buffer.concat(pieces);
-    const isWhole = mayRead && !isGone && bytes.length <= limit;
-    const found = isWhole ? { ...message, bytes, isWhole } : message;
-    const progress = { watermark: this.#watermark(message.uid) };
-    await this.#sink.record(this.#place, isGone ? [] : [found], progress, how);
-    this.#waiting.shift();
+    return bytes.length <= limit ? bytes : "cut";
+  }
+
+  #pause(baseMs: number, failures: number): Promise<void> {
+    return pause(Math.min(baseMs * 2 ** (failures - 1), maxRetryMs), this.#signal);
   }
 
   async #open(): Promise<Session> {
-    const { server, login, folder, pollIntervalMs, timeLimits } = this.#start;
+    const { server, folder, pollIntervalMs, timeLimits } = this.#start;
+    const login = await this.#sink.loginAgain(this.#signal);
+    if (login.kind === "trouble") throw new MailboxTroubleError(login.trouble);
     const options = { folder, pollIntervalMs, mode: "poll" as const, readOnly: true, signal: this.#signal };
     const opened = await openMailbox(server, login, { ...options, ...(timeLimits ? { timeLimits } : {}) });
     if (!opened.ok) throw new MailboxTroubleError(opened.trouble);

@@ -250,3 +250,17 @@ test("a server that gives whole contents where a part is asked for is understood
   await watch.takes("large");
   expect(sink.recorded[0]?.sizeBytes).toBe(server.folder().messages[0]?.content.length);
 });
+
+test("a large message that was read is recorded once the database is back, without being read again", async () => {
+  const sink = new MemorySink(startOf());
+  await using watch = followed(sink);
+  await until(() => sink.attended === 1);
+  const content = letter("large", "0123456789abcdef\r\n".repeat(30_000));
+  sink.refusesContent = 2;
+  server.append(content);
+  await watch.takes("large");
+  expect(sink.refusesContent).toBe(0);
+  expect(sink.recorded[0]?.sizeBytes).toBe(content.length);
+  expect(server.commands.filter((command) => /FETCH 1 .*<262144/.test(command))).toHaveLength(1);
+  await until(() => sink.start.position.watermark === 1);
+});

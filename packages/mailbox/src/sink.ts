@@ -54,7 +54,8 @@ export interface Progress {
 }
 
 /**
- * What follows a mailbox, and writes what it finds. Methods of one sink are called one at a time, save `recordLarge`.
+ * What follows a mailbox, and writes what it finds. Methods of one sink are called one at a time,
+ * save that large messages are recorded beside the rest (`loginAgain`, `reserve`, `record`).
  *
  * A method that rejects is tried again after a while, over the same connection. Whoever finds that the mailbox is no
  * longer his aborts the signal that `follow` was given.
@@ -62,6 +63,8 @@ export interface Progress {
 export interface MailboxSink {
   /** Asked before each connection: everything is read anew. Waits for its turn to log in. */
   begin(signal: AbortSignal): Promise<Begun>;
+  /** Waits for the turn to log in once more, beside the connection that there is, and says with what. */
+  loginAgain(signal: AbortSignal): Promise<Login | { readonly kind: "trouble"; readonly trouble: Trouble }>;
   /** The folder is open. */
   opened(session: Session): Promise<void>;
   /** Records what was found, and how far the folder is known. */

@@ -1,3 +1,4 @@
+import type { Login } from "../line.ts";
 import type { Session } from "../session.ts";
 import type { Begun, FolderPlace, Found, HowFound, LookThrough, MailboxSink, Progress, Start } from "../sink.ts";
 import type { Trouble } from "../trouble.ts";
@@ -24,6 +25,8 @@ export class MemorySink implements MailboxSink {
   /** How often there was no room. */
   refusals = 0;
   failures = 0;
+  /** How often recording a message fails from now on. */
+  refusesContent = 0;
   window: { readonly since: Date; readonly until: Date } | undefined;
   /** Done in the mailbox at the next `attend`. */
   deed: ((session: Session) => Promise<void>) | undefined;
@@ -40,6 +43,10 @@ export class MemorySink implements MailboxSink {
     return this.next ?? { kind: "start", start: this.start };
   }
 
+  async loginAgain(): Promise<Login> {
+    return this.start.login;
+  }
+
   async opened(): Promise<void> {
     this.openings++;
   }
@@ -52,6 +59,10 @@ export class MemorySink implements MailboxSink {
   ): Promise<void> {
     if (this.failures > 0) {
       this.failures--;
+      throw new Error("the database is away");
+    }
+    if (found.length > 0 && this.refusesContent > 0) {
+      this.refusesContent--;
       throw new Error("the database is away");
     }
     for (const { uid, bytes, isWhole } of found) {
