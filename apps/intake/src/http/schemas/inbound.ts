@@ -87,7 +87,9 @@ export const approveInput = z
   })
   .optional()
   .default({})
-  .describe("What is sent instead of the draft; what is absent stays as drafted.");
+  .describe(
+    "What is sent instead of the draft: a text or HTML takes the place of both bodies, a subject of the subject.",
+  );
 
 export const rejectInput = z
   .strictObject({ note: line(1_000).optional() })
