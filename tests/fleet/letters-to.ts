@@ -7,17 +7,21 @@ export function letterTo(
     from = "Ann <ann@example.net>",
     subject = "A question",
     text = "Where is my parcel?",
+    trace = [],
     header = [],
     messageId = `<${randomUUID()}@example.net>`,
   }: {
     readonly from?: string;
     readonly subject?: string;
     readonly text?: string;
+    /** What servers on its way have put on top. */
+    readonly trace?: readonly string[];
     readonly header?: readonly string[];
     readonly messageId?: string;
   } = {},
 ): string {
   const fields = [
+    ...trace,
     `From: ${from}`,
     `To: ${to}`,
     `Subject: ${subject}`,

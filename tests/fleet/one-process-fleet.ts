@@ -53,6 +53,8 @@ interface Parts {
 }
 
 const adminToken = "an-admin-token-for-tests";
+/** Tenants' services are on loopback here. */
+const answerNetworks = { ANSWER_PRIVATE_NETWORKS: "true" };
 const quick: Readonly<Record<string, string>> = {
   DISPATCH_SWEEP: "100ms",
   WORKER_LEASE: "2s",
@@ -60,7 +62,7 @@ const quick: Readonly<Record<string, string>> = {
   WATCH_LEASE: "2s",
   WATCH_NEWS: "100ms",
   ANSWER_SWEEP: "100ms",
-  ANSWER_PRIVATE_NETWORKS: "true",
+  ...answerNetworks,
 };
 const quickRetry = { baseMs: 100, maxMs: 500 };
 const graceMs = 3_000;
@@ -68,7 +70,8 @@ const graceMs = 3_000;
 const environment = (settings: Readonly<Record<string, string>>) =>
   reader(Object.fromEntries(Object.entries(settings).map(([name, value]) => [`MAILFLEET_${name}`, value])));
 
-export async function startOneProcessFleet(): Promise<OneProcessFleet> {
+/** `common` are settings of the operator's for every part of it. */
+export async function startOneProcessFleet(common: Readonly<Record<string, string>> = {}): Promise<OneProcessFleet> {
   const scope = createScope({ graceMs, closeMs: 10_000 });
   const databaseUrl = scope.own(await privateDatabase()).url;
   const redis = scope.own(await privateRedis());
@@ -76,7 +79,7 @@ export async function startOneProcessFleet(): Promise<OneProcessFleet> {
   const telemetry = scope.own(openTelemetry("scenario", { logLevel: "silent", processMetrics: false }));
   const store = scope.own(openStore({ databaseUrl, poolSize: 8, secretKeys }));
   const queues = scope.own(await openQueues(redis.url, telemetry));
-  const ports = environment({ API_PORT: "0", SMTP_PORT: "0" });
+  const ports = environment({ ...answerNetworks, ...common, API_PORT: "0", SMTP_PORT: "0" });
   const settings = { ...intakeSettings(ports), adminToken };
   const intake = await startIntake({ settings, store, queues, telemetry }, scope);
   const keys = new Map<string, string>();
@@ -117,17 +120,21 @@ export async function startOneProcessFleet(): Promise<OneProcessFleet> {
     deliveries,
     startSender: (own = {}) =>
       live((parts, life) => {
-        const itsSettings = { ...dispatchSettings(environment({ ...quick, ...own })), graceMs };
+        const itsSettings = { ...dispatchSettings(environment({ ...quick, ...common, ...own })), graceMs };
         return startDispatch({ ...parts, settings: itsSettings }, life);
       }),
     startWatcher: (own = {}) =>
       live((parts, life) => {
-        const itsSettings = { ...watchSettings(environment({ ...quick, ...own })), graceMs };
+        const itsSettings = { ...watchSettings(environment({ ...quick, ...common, ...own })), graceMs };
         return startWatch({ ...parts, settings: itsSettings }, life);
       }),
     startAnswerer: (own = {}) =>
       live((parts, life) => {
-        const itsSettings = { ...answerSettings(environment({ ...quick, ...own })), leaseMs: 2_000, graceMs };
+        const itsSettings = {
+          ...answerSettings(environment({ ...quick, ...common, ...own })),
+          leaseMs: 2_000,
+          graceMs,
+        };
         return startAnswering({ ...parts, settings: itsSettings }, life);
       }),
     async tenant(id, account, pass) {
