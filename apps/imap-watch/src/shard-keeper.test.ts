@@ -63,10 +63,10 @@ test("a shard that was lost and won again is begun anew, under the new fence", a
 
 test("surplus is let go of before it is given back, a handful at a time", async () => {
   const { world, keeper, heard } = rig();
-  world.rows = Array.from({ length: 40 }, (_, n): Row => [n, 1, n < 20 ? "taken" : "surplus"]);
+  world.rows = Array.from({ length: 60 }, (_, n): Row => [n, 1, n < 20 ? "taken" : "surplus"]);
   await keeper.tick();
-  const sixteen = Array.from({ length: 16 }, (_, n) => n + 20).join(",");
-  expect(heard.slice(1)).toEqual([`drop ${sixteen}`, `release ${sixteen} of 1`]);
+  const handful = Array.from({ length: 32 }, (_, n) => n + 20).join(",");
+  expect(heard.slice(1)).toEqual([`drop ${handful}`, `release ${handful} of 1`]);
 });
 
 test("after a lapsed lease nothing is held on to that was had under the old one", async () => {

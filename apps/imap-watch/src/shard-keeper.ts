@@ -24,7 +24,7 @@ export interface ShardKeeper {
  * Surplus shards that are let go of at a time: whoever joins gets its mailboxes one handful after the other, and their
  * servers see no crowd.
  */
-const lettingGoAtOnce = 16;
+const lettingGoAtOnce = 32;
 /** What a watcher that has died left is taken at once. */
 const takingAtOnce = 256;
 

@@ -118,15 +118,13 @@ function startWatcher(store: Store, settings: Partial<WatchSettings>): RunningWa
   const drain = async () => {
     scope.drain();
     await ended;
+    await scope.close();
   };
   return {
     wakes,
     events: (event) => lines.filter((line) => line.event === event),
     drain,
-    async [Symbol.asyncDispose]() {
-      await drain();
-      await scope.close();
-    },
+    [Symbol.asyncDispose]: drain,
   };
 }
 
