@@ -12,6 +12,8 @@ export interface SimulatedDatabase extends AsyncDisposable {
   readonly store: Store;
   /** From here on, `now()` is this. */
   setNow(ms: number): Promise<void>;
+  /** From here on, statements are sent in this right, as the simulation's own triggers see it. */
+  setContext(right: string): Promise<void>;
   /** No rows, and sequences that begin anew. */
   clean(): Promise<void>;
 }
@@ -59,8 +61,9 @@ const cleaning = `
     name text;
   begin
     for name in select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-                where n.nspname = 'mailfleet' and c.relkind in ('r', 'p') and not c.relispartition or c.oid = 'sim.promotions'::regclass loop
-      work := work || format('delete from %s; ', name);
+                where n.nspname = 'mailfleet' and c.relkind in ('r', 'p') and not c.relispartition or n.nspname = 'sim' and c.relkind = 'r' loop
+      work := work || case name when 'mailfleet.shards' then 'update mailfleet.shards set worker = null, fence = 0; '
+        else format('delete from %s; ', name) end;
     end loop;
     for name in select format('%I.%I', schemaname, sequencename) from pg_sequences where schemaname in ('mailfleet', 'sim') loop
       work := work || format('perform setval(%L, 1, false); ', name);
@@ -75,12 +78,17 @@ const cleaning = `
 
 const cleansPerVacuum = 250;
 
-/** `url` names an empty database, which is the simulation's own. */
-export async function openSimulatedDatabase(url: string, change?: FunctionChange): Promise<SimulatedDatabase> {
+/** `url` names an empty database, which is the simulation's own; `records` are triggers that note what may not be. */
+export async function openSimulatedDatabase(
+  url: string,
+  change?: FunctionChange,
+  records = "",
+): Promise<SimulatedDatabase> {
   await onAConnectionOfItsOwn(url, (db) => db.query(ownTime));
   await migrate(url);
   await onAConnectionOfItsOwn(url, async (db) => {
     await db.query(ownRecords);
+    if (records !== "") await db.query(records);
     await dropPartitions(db);
     await db.query(cleaning);
     await db.query("select sim.write_clean()");
@@ -91,6 +99,7 @@ export async function openSimulatedDatabase(url: string, change?: FunctionChange
   const { db } = store;
   let cleaned = 0;
   let shownMs = Number.NaN;
+  let shownContext = "";
   return {
     db,
     store,
@@ -98,6 +107,11 @@ export async function openSimulatedDatabase(url: string, change?: FunctionChange
       if (ms === shownMs) return;
       shownMs = ms;
       await db.query("select set_config('sim.now', $1, false)", [new Date(epochMs + ms).toISOString()]);
+    },
+    async setContext(right) {
+      if (right === shownContext) return;
+      shownContext = right;
+      await db.query("select set_config('sim.context', $1, false)", [right]);
     },
     async clean() {
       await db.query("select sim.clean()");

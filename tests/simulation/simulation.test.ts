@@ -2,6 +2,7 @@ import { privateDatabase } from "@mailfleet/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { firstFailure } from "./hunt.ts";
 import { mutations } from "./mutations.ts";
+import { byTheRealClock } from "./real-clock.ts";
 import { reportOf } from "./report.ts";
 import { runSeed } from "./run-seed.ts";
 import { openSimulatedDatabase, type SimulatedDatabase } from "./simulated-database.ts";
@@ -31,20 +32,7 @@ test("a seed does the same again, step by step", { timeout: 60_000 }, async () =
 
 test("no clock but the simulation's decides anything in the database", async () => {
   await runSeed(5, database);
-  const columns = await database.db.query<{ table: string; column: string }>(
-    `select format('%I.%I', c.table_schema, c.table_name) as table, quote_ident(c.column_name) as column
-     from information_schema.columns c join information_schema.tables t using (table_schema, table_name)
-     where c.table_schema = 'mailfleet' and c.data_type = 'timestamp with time zone' and t.table_type = 'BASE TABLE'`,
-  );
-  const late: string[] = [];
-  let seen = 0;
-  for (const { table, column } of columns) {
-    const [row] = await database.db.query<{ n: number; late: number }>(
-      `select count(${column}) as n, count(*) filter (where ${column} > '2002-01-01' and ${column} < 'infinity') as late from ${table}`,
-    );
-    seen += row?.n ?? 0;
-    if ((row?.late ?? 0) > 0) late.push(`${table}.${column}`);
-  }
+  const { late, seen } = await byTheRealClock(database);
   expect(late).toEqual([]);
   expect(seen).toBeGreaterThan(20);
 });

@@ -6,6 +6,8 @@ export interface Actor {
   alive: boolean;
   /** Stopped by a signal until then; what it asked of others goes on without it. */
   frozenUntilMs: number;
+  /** How much its wall clock is ahead, ms. */
+  readonly clockSkewMs?: number;
 }
 
 export interface Step {
@@ -25,6 +27,8 @@ export interface Timeline {
   /** Simulated time, ms since its start. */
   readonly nowMs: number;
   readonly steps: number;
+  /** Whose step is being run. */
+  readonly acting: Actor | undefined;
   /** What happened, a line each. */
   readonly trace: readonly string[];
   note(text: string): void;
@@ -44,6 +48,7 @@ const turnsToSettle = 4;
 export function openTimeline(random: Random): Timeline {
   let nowMs = 0;
   let steps = 0;
+  let acting: Actor | undefined;
   let pending: Step[] = [];
   const trace: string[] = [];
 
@@ -56,6 +61,9 @@ export function openTimeline(random: Random): Timeline {
     },
     get steps() {
       return steps;
+    },
+    get acting() {
+      return acting;
     },
     trace,
     note(text) {
@@ -87,8 +95,10 @@ export function openTimeline(random: Random): Timeline {
       pending = pending.filter((step) => step !== chosen);
       steps++;
       if (chosen.label !== "") timeline.note(`${chosen.actor.name} ${chosen.label}`);
+      acting = chosen.actor;
       await chosen.run();
       await settle();
+      acting = undefined;
       return true;
     },
   };

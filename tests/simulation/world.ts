@@ -59,7 +59,14 @@ export function openWorld(seed: number, database: SimulatedDatabase, mutation: M
 }
 
 /** Does something to the database as nobody's process: people's commands, and what the simulation looks at. */
-export async function directly<T>(world: World, work: () => Promise<T>): Promise<T> {
+export async function directly<T>(
+  world: {
+    readonly database: Pick<SimulatedDatabase, "setNow">;
+    readonly timeline: Pick<Timeline, "nowMs">;
+    readonly clockOffsetMs: number;
+  },
+  work: () => Promise<T>,
+): Promise<T> {
   await world.database.setNow(world.timeline.nowMs + world.clockOffsetMs);
   return work();
 }
