@@ -7,5 +7,6 @@ import { note } from "./progress.mjs";
 import { fail, prepare } from "./toolchain.mjs";
 
 const toolchain = await prepare().catch(fail);
-for (const { name, why } of await getPeers(["postfix", "dovecot", "openssl"], toolchain)) note(`without ${name}: ${why}`);
+for (const { name, why } of await getPeers(["postfix", "dovecot", "openssl"], toolchain))
+  note(`without ${name}: ${why}`);
 launch(toolchain, [path.join(root, "bench/main.ts"), ...process.argv.slice(2)]);
