@@ -34,7 +34,7 @@ export interface FollowClock {
 export interface FollowLimits {
   /** Looks below the watermark for what was missed. */
   readonly reconcileMs: number;
-  /** Says that nothing is missing. */
+  /** Looks whether there is news that nobody told of, and says that nothing is missing. */
   readonly completeMs: number;
   /** Looks again whether there is room to take in more. */
   readonly fullMs: number;
@@ -198,7 +198,10 @@ class Life {
     this.#isAsked = true;
     while (this.#goesOn()) {
       await this.#insist(session, async () => {
-        if (this.#hasNews) await taking.listNew();
+        // A server may tell of nothing: only who has looked can say that nothing is missing.
+        const isTimeToLook = !taking.hasWork && this.#clock.now() >= completeAt;
+        if (this.#hasNews || isTimeToLook) await taking.listNew(isTimeToLook ? {} : undefined);
+        if (isTimeToLook) completeAt = this.#clock.now() + this.#limits.completeMs;
         this.#hasNews = false;
         await this.#attend(session, taking);
         if (!taking.hasWork && this.#clock.now() >= reconcileAt) {
@@ -208,10 +211,6 @@ class Life {
         while (taking.hasWork && this.#sink.hasRoom() && this.#goesOn()) {
           await taking.step();
           await this.#attend(session, taking);
-        }
-        if (!taking.hasWork && this.#clock.now() >= completeAt) {
-          await taking.noteComplete();
-          completeAt = this.#clock.now() + this.#limits.completeMs;
         }
       });
       if (!this.#goesOn()) break;

@@ -129,6 +129,16 @@ test("a connection that is dead in IDLE is found out, and another takes its plac
   await watch.takes("later");
 });
 
+test("a server that never tells of news in IDLE is looked at all the same, before its folder is called complete", async () => {
+  const sink = new MemorySink(startOf());
+  server.lies({ isSilentInIdle: true });
+  await using watch = followed(sink, { completeMs: 200 });
+  await server.idling();
+  server.append(letter("untold"));
+  await watch.takes("untold");
+  expect(sink.start.position.watermark).toBe(1);
+});
+
 describe("a server that lacks", () => {
   const without = (...lacks: string[]) => server.setAbilities(allAbilities.filter((name) => !lacks.includes(name)));
 

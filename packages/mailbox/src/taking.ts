@@ -67,7 +67,7 @@ export class Taking {
     await this.listNew({ ...this.#here(), isComplete: true });
   }
 
-  /** Lists what lies above what was listed. */
+  /** Lists what lies above what was listed; `progress` is written although that may be nothing. */
   async listNew(progress?: Progress): Promise<void> {
     const above = await this.#list({ fromUid: this.#listedTo + 1 });
     const last = above.at(-1);
@@ -128,11 +128,6 @@ export class Taking {
     const { filters } = this.#start;
     const uids = await this.#unrecorded({ since, until, ...(filters ? { filters } : {}) }, since, until);
     this.#add({ uids, isAscent: false, how: { isAskedFor: true }, progress: { backfillDone: true }, key });
-  }
-
-  /** Says that nothing is missing up to now. */
-  async noteComplete(): Promise<void> {
-    await this.#sink.record(this.#place, [], this.#settled({ isComplete: true }), {});
   }
 
   /** Reads a batch and has it recorded. Where that fails, it is still to be done. */

@@ -15,6 +15,8 @@ export interface ImapLies extends FetchLies {
   readonly unfound?: readonly number[];
   /** What SELECT says of how many there are. */
   readonly exists?: number;
+  /** In IDLE nothing is told of. */
+  readonly isSilentInIdle?: boolean;
 }
 
 /** The folders that one user sees. */

@@ -58,7 +58,8 @@ export function serveConnection(socket: Socket, host: ConnectionHost): FakeConne
     socket.end();
   };
   const refresh = () => {
-    if (idleTag !== undefined) for (const news of context.view?.news() ?? []) context.tell(news);
+    if (idleTag !== undefined && !host.lies().isSilentInIdle)
+      for (const news of context.view?.news() ?? []) context.tell(news);
   };
 
   /** Acts a fault out, around the command; resolves with the reply, or undefined where none is to come. */
