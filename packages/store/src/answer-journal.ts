@@ -52,11 +52,17 @@ export function openAnswerJournal(db: Database, ticket: Ticket, run: number): An
         ]);
       }
       const value = await act(row.is_same ? key : `${key}-${digest.toString("hex", 0, 8)}`);
-      await db.query(
-        `update mailfleet.answer_steps set result = $4, ended_at = now(), request_digest = $5, kind = $6, name = $7
-         where inbound_uid = $1 and run = $2 and step = $3`,
-        [inboundUid, run, step, JSON.stringify({ value }), digest, facts.kind, facts.name],
+      const written = await db.query(
+        `update mailfleet.answer_steps s set result = $4, ended_at = now(), request_digest = $5, kind = $6, name = $7
+         from mailfleet.answering a
+         where s.inbound_uid = $1 and s.run = $2 and s.step = $3 and a.inbound_uid = $1 and a.worker = $8 and a.fence = $9
+         returning 1`,
+        [
+          ...[inboundUid, run, step, JSON.stringify({ value }), digest, facts.kind, facts.name],
+          ...[ticket.workerId, ticket.fence],
+        ],
       );
+      if (written.length === 0) throw new TicketLostError("the message went into other hands meanwhile");
       return value;
     },
   };

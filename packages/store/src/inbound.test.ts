@@ -1,5 +1,6 @@
 import { newId } from "@mailfleet/mail";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { openAnswerJournal, TicketLostError } from "./answer-journal.ts";
 import { answerTo, follow, found, place } from "./testing/inbound-rig.ts";
 import { openRig, type Rig } from "./testing/rig.ts";
 import type { Ticket } from "./ticket.ts";
@@ -65,6 +66,30 @@ test("a watcher whose shard was taken over writes nothing any more", async () =>
     shards.map(({ shard }) => shard),
   );
   await later[Symbol.asyncDispose]();
+});
+
+test("what a step comes to after the message went into other hands is not written over what those have written", async () => {
+  const owner = await follow(rig, watcher.id, "late-steps");
+  const { db, following, answering } = rig.store;
+  await following.record(owner, place, [found()]);
+  const first = await joinAsWorker(db, { app: "answer-worker" });
+  const [early] = (await answering.claim(first.id, 1, 10)) as [Ticket];
+  const facts = { kind: "model", name: "small", request: {} };
+  const said = Promise.withResolvers<string>();
+  const asked = Promise.withResolvers<void>();
+  const late = openAnswerJournal(db, early, 1).step(facts, () => {
+    asked.resolve();
+    return said.promise;
+  });
+  await asked.promise;
+  await first[Symbol.asyncDispose]();
+  expect(await answering.returnLapsed(10)).toBe(1);
+  const [ticket] = (await answering.claim(rig.workerId, 1, 10)) as [Ticket];
+  expect(await openAnswerJournal(db, ticket, 1).step(facts, async () => "in time")).toBe("in time");
+  said.resolve("too late");
+  await expect(late).rejects.toBeInstanceOf(TicketLostError);
+  expect(await openAnswerJournal(db, ticket, 1).step(facts, async () => "again")).toBe("in time");
+  await answering.end(ticket, { state: "skipped", reason: "shadow" });
 });
 
 test("what a worker with a lapsed lease had in hand is claimed anew, and the late one changes nothing", async () => {
