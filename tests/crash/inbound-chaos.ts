@@ -1,6 +1,7 @@
 import type { AppProcess } from "../fleet/app-process.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { until } from "../fleet/until.ts";
+import { mailboxesOf, untilTakenOver, workerOf } from "./inbound-takeover.ts";
 
 type Role = "watcher" | "answerer" | "dispatcher";
 
@@ -40,7 +41,7 @@ export function startInboundChaos(fleet: Fleet, random: () => number): InboundCh
       const victims = await until("somebody may die", () => mayDie().length > 0 && mayDie());
       const victim = victims[Math.floor(random() * victims.length)]!;
       const { role, process } = victim;
-      const orphans = role === "watcher" ? await mailboxesOf(fleet, workerOf(process)) : [];
+      const orphans = role === "watcher" ? await mailboxesOf(fleet, process) : [];
       process.kill("SIGKILL");
       const killedAt = performance.now();
       await process.ended;
@@ -52,39 +53,4 @@ export function startInboundChaos(fleet: Fleet, random: () => number): InboundCh
     },
     takeovers: async () => (await Promise.all(takeovers)).flat(),
   };
-}
-
-/** A mailbox that somebody follows, under which fence. */
-interface Orphan {
-  readonly uid: number;
-  readonly fence: number;
-}
-
-/** As it said when it joined; undefined where it had not joined yet. */
-const workerOf = ({ log }: AppProcess): number | undefined =>
-  log.find(({ event }) => event === "joined")?.workerId as number | undefined;
-
-const mailboxesOf = async ({ store }: Fleet, worker: number | undefined): Promise<readonly Orphan[]> =>
-  store.db.query<Orphan>(
-    `select p.mailbox_uid as uid, s.fence from mailfleet.mailbox_positions p
-     join mailfleet.shards s on s.shard = p.shard where s.worker = $1`,
-    [worker ?? 0],
-  );
-
-/** Looks until each of them is another's, who has raised its fence; how long that took for each, ms. */
-async function untilTakenOver(fleet: Fleet, orphans: readonly Orphan[], killedAt: number): Promise<readonly number[]> {
-  const tookMs: number[] = [];
-  let left = orphans;
-  await until("a killed watcher's mailboxes have another owner", async () => {
-    const begun = await fleet.store.db.query<{ uid: number }>(
-      `select p.mailbox_uid as uid from mailfleet.mailbox_positions p
-       join jsonb_to_recordset($1) as o(uid bigint, fence bigint) on o.uid = p.mailbox_uid and p.fence > o.fence`,
-      [JSON.stringify(left)],
-    );
-    const taken = new Set(begun.map(({ uid }) => uid));
-    left = left.filter(({ uid }) => !taken.has(uid));
-    for (let n = 0; n < taken.size; n++) tookMs.push(performance.now() - killedAt);
-    return left.length === 0;
-  });
-  return tookMs;
 }

@@ -40,6 +40,14 @@ export interface InboundHouse extends AsyncDisposable {
   ended(withinMs?: number): Promise<void>;
 }
 
+/** How a mailbox is answered by a model, at once. */
+export const modelAt = (url: string) => ({
+  template: undefined,
+  mode: "send",
+  requireAuthentication: false,
+  model: { url, key: "a-key", model: "small", systemPrompt: "Be kind." },
+});
+
 /** Messages that are being delivered at once. */
 const deliveriesAtOnce = 4;
 

@@ -1,6 +1,4 @@
 /** A process that stands still for longer than its lease, while others take over, and then goes on as if nothing was. */
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import type { CrashPoint } from "@mailfleet/service";
 import { startMisbehavingHop } from "@mailfleet/testkit";
 import { describe, expect, test } from "vitest";
@@ -8,6 +6,7 @@ import { startFleet } from "../fleet/fleet.ts";
 import { letters } from "../fleet/ledger.ts";
 import { until } from "../fleet/until.ts";
 import { violations } from "../invariant.ts";
+import { isStopped } from "./is-stopped.ts";
 
 const points: readonly CrashPoint[] = [
   "dispatch-after-lane",
@@ -18,11 +17,6 @@ const points: readonly CrashPoint[] = [
   "dispatch-after-send",
   "dispatch-after-record-queued",
 ];
-
-async function isStopped(pid: number): Promise<boolean> {
-  const { stdout } = await promisify(execFile)("ps", ["-o", "state=", "-p", `${pid}`]);
-  return stdout.trim().startsWith("T");
-}
 
 describe.concurrent("a process that slept through its lease", () => {
   test.for(points)("at %s wakes up and does no harm", { timeout: 180_000 }, async (point) => {

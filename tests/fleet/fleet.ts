@@ -38,7 +38,9 @@ const adminToken = "an-admin-token-for-tests";
 /** So that a dead process's mail is taken over soon, and mail that is tried again is so at once. */
 const quickDispatch = { WORKER_LEASE: "1500ms", DISPATCH_SWEEP: "100ms" };
 const quickWatch = { WATCH_LEASE: "1500ms", WATCH_NEWS: "200ms" };
-const quickAnswer = { WORKER_LEASE: "1500ms", ANSWER_SWEEP: "100ms" };
+/** Models and webhooks of tests lie on loopback. */
+const onLoopback = { ANSWER_PRIVATE_NETWORKS: "true" };
+const quickAnswer = { WORKER_LEASE: "1500ms", ANSWER_SWEEP: "100ms", ...onLoopback };
 const quickRetry = { baseMs: 100, maxMs: 500 };
 
 export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
@@ -78,7 +80,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     ledger,
     apps,
     async startIntake(trouble) {
-      const own = { ADMIN_TOKEN: adminToken, API_PORT: "0", SMTP_PORT: "0", LOG_LEVEL: "info" };
+      const own = { ADMIN_TOKEN: adminToken, API_PORT: "0", SMTP_PORT: "0", LOG_LEVEL: "info", ...onLoopback };
       const app = startApp("intake", { ...settings, ...own }, trouble);
       apps.push(app);
       const smtp = await app.says(({ event }) => event === "smtp_listening");
