@@ -136,3 +136,17 @@ test("a thread holds so many answers of ours and no more, an hour too, and neith
   }
   expect(endsOf(await storiesIn(here, "capped", id(busy), 3))).toEqual(["answered", "answered", "hourly_cap"]);
 });
+
+test("copies of one message that came by several ways at once get one answer", async () => {
+  await using hop = await startMisbehavingHop();
+  await here.tenant("copied", { port: hop.port });
+  const user = users[taken++] ?? "";
+  const id = user.replace(/@.*/, "");
+  await watch(here, "copied", id, mailboxOn(dovecot, user));
+  const letter = letterTo(user, { messageId: "<once@example.net>" });
+  await Promise.all(Array.from({ length: 5 }, () => dovecot.deliver(user, letter, { reversePath: "ann@example.net" })));
+  const ends = endsOf(await storiesIn(here, "copied", id, 5));
+  expect(ends).toEqual([...Array(4).fill("already_answered"), "answered"]);
+  await hop.kept(1);
+  expect(hop.messages).toHaveLength(1);
+});

@@ -134,3 +134,20 @@ test("a service that is silent, or talks nonsense, keeps no other mailbox waitin
   expect(await endOf(silent.id)).toEqual(["failed", "webhook_timeout", expect.any(String)]);
   never.resolve({});
 });
+
+test("a kill switch that is set while a webhook thinks holds its answer, and asks nobody twice", async () => {
+  const { id, arrives } = await asked();
+  const before = service.told.length;
+  const sentBefore = hop.messages.length;
+  const thought = Promise.withResolvers<object>();
+  service.says(thought.promise);
+  arrives();
+  await until("it is asked", () => service.told.length > before);
+  expect((await fleet.ask("POST", `/v1/mailboxes/${id}/stop-answering`, "acme")).status).toBe(200);
+  thought.resolve({ action: "answer", text: "Too late, for now." });
+  await storiesIn(fleet, "acme", id, 1, ["pending"]);
+  expect(hop.messages).toHaveLength(sentBefore);
+  expect((await fleet.ask("POST", `/v1/mailboxes/${id}/start-answering`, "acme")).status).toBe(200);
+  expect(await endOf(id)).toEqual(["answered", null, null]);
+  expect(service.told).toHaveLength(before + 1);
+});
