@@ -12,7 +12,7 @@ const waitLimitMs = 30_000;
 /** A mailbox's way in: its password, or an access token that the fleet refreshes once for all. */
 export async function credentialsOf(
   { accessTokens, mailboxes }: Pick<Store, "accessTokens" | "mailboxes">,
-  { uid: mailboxUid, tenantId, revision, settings, secrets }: OpenedMailbox,
+  { uid: mailboxUid, settings, secrets }: OpenedMailbox,
   workerId: number,
   signal: AbortSignal,
 ): Promise<Credentials> {
@@ -28,7 +28,7 @@ export async function credentialsOf(
     isCached,
   });
   for (const until = performance.now() + waitLimitMs; ; ) {
-    const claim = await accessTokens.claim({ mailboxUid, revision, workerId });
+    const claim = await accessTokens.claim({ mailboxUid, workerId });
     if (claim.kind === "token") return withToken(claim.accessToken, true);
     if (claim.kind === "refresh") break;
     if (signal.aborted || performance.now() > until) {
@@ -48,9 +48,9 @@ export async function credentialsOf(
     const { accessToken, expiresInSeconds, refreshToken } = given;
     // First the refresh token: the old one may be worth nothing by now.
     if (refreshToken !== undefined && refreshToken !== secrets.refreshToken) {
-      await mailboxes.replaceRefreshToken(mailboxUid, revision, refreshToken);
+      await mailboxes.replaceRefreshToken(mailboxUid, secrets.refreshToken, refreshToken);
     }
-    await accessTokens.store({ tenantId, mailboxUid, workerId }, { accessToken, expiresInSeconds });
+    await accessTokens.store({ mailboxUid, workerId }, { accessToken, expiresInSeconds });
     return withToken(accessToken, false);
   }
   await accessTokens.forget(mailboxUid);

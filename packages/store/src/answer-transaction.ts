@@ -39,6 +39,14 @@ export interface LimitedAnswer {
   readonly limits: AnswerLimits;
 }
 
+/** What is about to trouble an answerer. */
+export interface TroublingMessage {
+  readonly mailboxUid: number;
+  readonly inboundUid: string;
+  readonly correspondent: string;
+  readonly limits: AnswerLimits;
+}
+
 export type Answered =
   | { readonly kind: "answered"; readonly messageUid?: string; readonly accountUid?: number }
   /** It is in other hands by now, or has ended: nothing was written. */
@@ -75,15 +83,10 @@ export class Refusal extends Error {
 export async function answerIn(tx: Tx, ticket: Ticket, answer: Answer): Promise<Answered> {
   const { tenantId, mailboxUid, inboundUid } = ticket;
   // One answer of a mailbox at a time, so that its limits are counted in order; and the switches are as they are now.
-  const [gate] = await tx.query<{ stopped: boolean; suspended: boolean }>(
-    `select m.answering_stopped or exists (select from mailfleet.answering_stops s where s.tenant_id in ('', $2)) as stopped,
-       t.state <> 'active' as suspended
-     from mailfleet.mailboxes m join mailfleet.tenants t on t.id = m.tenant_id where m.uid = $1 for no key update of m`,
-    [mailboxUid, tenantId],
-  );
-  if (!gate) return { kind: "lost" };
-  if (gate.suspended) return { kind: "refused", reason: "tenant_suspended" };
-  if (gate.stopped) return { kind: "stopped" };
+  const gate = await gateOf(tx, ticket, "for no key update of m");
+  if (gate === "gone") return { kind: "lost" };
+  if (gate === "suspended") return { kind: "refused", reason: "tenant_suspended" };
+  if (gate === "stopped") return { kind: "stopped" };
   if (!(await take(tx, ticket))) return { kind: "lost" };
   const reached = await limitReached(tx, { ...answer, mailboxUid });
   if (reached) throw new Refusal({ kind: "refused", reason: reached });
@@ -109,6 +112,23 @@ export async function answerIn(tx: Tx, ticket: Ticket, answer: Answer): Promise<
   return { kind: "answered", ...(accepted && { messageUid: accepted.uid, accountUid: accepted.accountUid }) };
 }
 
+/** Whether anything may leave a mailbox: its kill switches, and its tenant's state; with a lock, until the transaction ends. */
+export async function gateOf(
+  sql: Sql,
+  { mailboxUid, tenantId }: Pick<Ticket, "mailboxUid" | "tenantId">,
+  lock: "" | "for no key update of m" = "",
+): Promise<"open" | "stopped" | "suspended" | "gone"> {
+  const [gate] = await sql.query<{ stopped: boolean; suspended: boolean }>(
+    `select m.answering_stopped or exists (select from mailfleet.answering_stops s where s.tenant_id in ('', $2)) as stopped,
+       t.state <> 'active' as suspended
+     from mailfleet.mailboxes m join mailfleet.tenants t on t.id = m.tenant_id where m.uid = $1 ${lock}`,
+    [mailboxUid, tenantId],
+  );
+  if (!gate) return "gone";
+  if (gate.suspended) return "suspended";
+  return gate.stopped ? "stopped" : "open";
+}
+
 /** Why one answer more would be one too many; undefined where it would not. */
 export async function limitReached(sql: Sql, answer: LimitedAnswer): Promise<LimitReached | undefined> {
   const { mailboxUid, correspondent, references, inReplyTo, limits } = answer;
@@ -125,6 +145,30 @@ export async function limitReached(sql: Sql, answer: LimitedAnswer): Promise<Lim
   if (today >= limits.perCorrespondentPerDay) return "too_many_answers";
   if (hour >= limits.perHour) return "hourly_cap";
   return depth >= limits.threadDepth ? "thread_too_deep" : undefined;
+}
+
+/** As many answers as may be given, so many times as many messages may trouble an answerer: a person rejects some drafts. */
+const messagesPerAnswer = 3;
+
+/**
+ * Why an answerer is not to be troubled with one message more: what was forwarded, waits for approval, or had a model
+ * called in vain counts here, as none of it counts as an answer. Reads what the mailbox took in within a day.
+ */
+export async function troubledTooOften(
+  sql: Sql,
+  { mailboxUid, inboundUid, correspondent, limits }: TroublingMessage,
+): Promise<"too_many_answers" | "hourly_cap" | undefined> {
+  const [counts] = await sql.query<{ today: number; hour: number }>(
+    `select count(*) filter (where i.correspondent = $2) as today,
+       count(*) filter (where coalesce(i.ended_at, i.received_at) > now() - interval '1 hour') as hour
+     from mailfleet.inbound i
+     where i.mailbox_uid = $1 and i.uid >= mailfleet.uuid_floor(now() - interval '1 day') and i.uid <> $3
+       and (i.draft is not null or i.transcript is not null or i.reason = 'escalated')`,
+    [mailboxUid, correspondent, inboundUid],
+  );
+  const { today = 0, hour = 0 } = counts ?? {};
+  if (today >= limits.perCorrespondentPerDay * messagesPerAnswer) return "too_many_answers";
+  return hour >= limits.perHour * messagesPerAnswer ? "hourly_cap" : undefined;
 }
 
 /** Throws NotAccepted. */

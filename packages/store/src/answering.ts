@@ -3,11 +3,14 @@ import {
   type Answered,
   acceptOne,
   answerIn,
+  gateOf,
   type LimitedAnswer,
   type LimitReached,
   limitReached,
   NotAccepted,
   Refusal,
+  type TroublingMessage,
+  troubledTooOften,
 } from "./answer-transaction.ts";
 import type { BlobStore } from "./blob.ts";
 import type { Database, Tx } from "./database.ts";
@@ -36,6 +39,8 @@ export interface UnansweredEnd {
 export type Ended =
   | { readonly kind: "ended"; readonly reason: string; readonly accountUid?: number }
   | { readonly kind: "lost" }
+  /** Something was to be forwarded, and a kill switch was set meanwhile, or the tenant suspended: it waits on. */
+  | { readonly kind: "stopped" }
   /** The outbox did not take what was to be forwarded; nothing was written. */
   | { readonly kind: "not_accepted"; readonly code: string; readonly detail: string };
 
@@ -74,6 +79,16 @@ export interface Answering {
    * the answer to that claim was lost. How many it was.
    */
   returnUnheard(workerId: number, inHand: readonly string[], afterMs: number): Promise<number>;
+  /**
+   * What has waited to be looked at for longer than `stuckMs`, as its mailbox cannot be reached, is ready again: after
+   * `againMs`, to be looked at anew, with the reason `mailbox_unreachable`; at once, and without a look, where a person
+   * has approved the answer. How many it was.
+   */
+  endStuckLooks(limits: {
+    readonly stuckMs: number;
+    readonly againMs: number;
+    readonly limit: number;
+  }): Promise<number>;
   /** Whether it is still the ticket's worker's, under its fence. */
   holds(ticket: Ticket): Promise<boolean>;
   /** Earlier messages of a thread with one correspondent, oldest first; `text` is what was sent, or the message's content. */
@@ -85,7 +100,14 @@ export interface Answering {
   ): Promise<readonly ThreadEntry[]>;
   /** What `answer` would refuse for as things are now; asked before an answerer is troubled. */
   limitReached(answer: LimitedAnswer): Promise<LimitReached | undefined>;
+  /** Asked before an answerer is troubled: what it was troubled with lately, and has not answered, is limited, too. */
+  troubledTooOften(message: TroublingMessage): Promise<"too_many_answers" | "hourly_cap" | undefined>;
+  /** Whether work on it may go on: it is in the worker's hands, and nothing has stopped answering. */
+  mayGoOn(ticket: Ticket): Promise<"yes" | "stopped" | "lost">;
 }
+
+/** A larger message is left out of a thread: nobody is shown that much of it. */
+const threadContentBytes = 256 * 1_024;
 
 export type ThreadEntry =
   | { readonly from: "us"; readonly at: Date; readonly draft: Draft | null }
@@ -103,6 +125,7 @@ interface TicketRow {
   fence: number;
   tries: number;
   crashes: number;
+  due_at: Date;
   looked_at: Date;
   approved: ApprovedDraft | null;
 }
@@ -123,6 +146,7 @@ export function openAnswering(db: Database, blobs: BlobStore | undefined): Answe
         fence: row.fence,
         tries: row.tries,
         crashes: row.crashes,
+        dueAt: row.due_at,
         lookedAt: row.looked_at,
         approved: row.approved,
       }));
@@ -161,13 +185,21 @@ export function openAnswering(db: Database, blobs: BlobStore | undefined): Answe
           mine(ticket),
         );
         if (looking.length === 0) return false;
-        await requestActions(tx, ticket, [{ kind: "look" }]);
+        const [asked] = await tx.query(
+          "select from mailfleet.mailbox_actions where inbound_uid = $1 and kind = 'look' and done_at is null limit 1",
+          [ticket.inboundUid],
+        );
+        if (!asked) await requestActions(tx, ticket, [{ kind: "look" }]);
         return true;
       }),
 
     async end(ticket, { state, reason, detail, actions = [], submission, ...findings }, also) {
       try {
         return await db.transaction(async (tx): Promise<Ended> => {
+          if (submission) {
+            const gate = await gateOf(tx, ticket, "for no key update of m");
+            if (gate !== "open") return { kind: gate === "gone" ? "lost" : "stopped" };
+          }
           if (!(await take(tx, ticket))) return { kind: "lost" };
           const told = (await also?.(tx)) ?? { reason, ...(detail !== undefined && { detail }) };
           await close(tx, ticket, { state, ...told });
@@ -218,6 +250,25 @@ export function openAnswering(db: Database, blobs: BlobStore | undefined): Answe
       return rows.length;
     },
 
+    async endStuckLooks({ stuckMs, againMs, limit }) {
+      const rows = await db.query(
+        `with stuck as materialized (
+           select a.inbound_uid, a.approved is not null as is_approved from mailfleet.answering a
+           where a.state = 'looking' and a.since < now() - make_interval(secs => $1::float8 / 1000)
+           limit $3 for update skip locked
+         ), told as (
+           update mailfleet.inbound i set reason = 'mailbox_unreachable', detail = 'Its mailbox could not be looked at.'
+           from stuck s where i.uid = s.inbound_uid and not s.is_approved
+         )
+         update mailfleet.answering a set state = 'ready',
+           looked_at = case when s.is_approved then now() else a.looked_at end,
+           due_at = case when s.is_approved then a.due_at else now() + make_interval(secs => $2::float8 / 1000) end
+         from stuck s where a.inbound_uid = s.inbound_uid returning 1`,
+        [stuckMs, againMs, limit],
+      );
+      return rows.length;
+    },
+
     holds: async (ticket) =>
       (await db.query(`select from mailfleet.answering a where ${isMine}`, mine(ticket))).length > 0,
 
@@ -234,7 +285,7 @@ export function openAnswering(db: Database, blobs: BlobStore | undefined): Answe
            from mailfleet.answers s join mailfleet.inbound i on i.uid = s.inbound_uid
            where s.mailbox_uid = $1 and s.correspondent = $2 and s.message_id = any($3)
            union all
-           select i.arrived_at, false, i.uid, null, c.bytes
+           select i.arrived_at, false, i.uid, null, case when octet_length(c.bytes) <= ${threadContentBytes} then c.bytes end
            from mailfleet.answers s join mailfleet.inbound i on i.uid = s.inbound_uid
            left join mailfleet.inbound_contents c on c.inbound_uid = i.uid
            where s.mailbox_uid = $1 and s.correspondent = $2 and s.in_reply_to = any($3)
@@ -251,6 +302,15 @@ export function openAnswering(db: Database, blobs: BlobStore | undefined): Answe
     },
 
     limitReached: (answer) => limitReached(db, answer),
+    troubledTooOften: (message) => troubledTooOften(db, message),
+
+    async mayGoOn(ticket) {
+      const held = await db.query(`select from mailfleet.answering a where ${isMine}`, mine(ticket));
+      if (held.length === 0) return "lost";
+      const gate = await gateOf(db, ticket);
+      if (gate === "gone") return "lost";
+      return gate === "open" ? "yes" : "stopped";
+    },
   };
 }
 

@@ -107,7 +107,7 @@ export interface Following {
     uidValidity: number,
     flags: readonly { readonly imapUid: number; readonly flags: readonly string[] }[],
   ): Promise<boolean>;
-  /** Messages that may be worked on now, over all tenants, and for how long the oldest has waited. */
+  /** Messages that may be worked on now, over all tenants; and by tenant, those that a kill switch holds too. */
   backlog(): Promise<{ readonly count: number; readonly byTenant: ReadonlyMap<string, number> }>;
   /** Takes the next place in a host's line of logins; how long to wait for it, ms. */
   reserveLogin(host: string, intervalMs: number): Promise<number>;
@@ -115,28 +115,35 @@ export interface Following {
 
 export const followingLimits = { messagesPerRecord: 100, contentBytesPerRecord: 32 * 1024 * 1024 } as const;
 
-const position = `tenant_id as "tenantId", state, reason, retry_at as "retryAt", start_at as "startAt", uid_validity as "uidValidity",
+const position = `epoch, tenant_id as "tenantId", state, reason, retry_at as "retryAt", start_at as "startAt", uid_validity as "uidValidity",
   watermark, modseq, complete_at as "completeAt", reconciled_at as "reconciledAt", resume,
   case when backfill_since is not null then jsonb_build_object('since', backfill_since, 'until', backfill_until) end as backfill`;
 
 export function openFollowing(db: Database): Following {
+  /** Of which folder an owner has last heard: where the settings point elsewhere since, it writes nothing more. */
+  const epochs = new WeakMap<Ownership, number>();
   return {
-    async begin({ mailboxUid, workerId, fence }) {
-      const [row] = await db.query<Position & { backfill: { since: string; until: string } | null }>(
+    async begin(owner) {
+      const { mailboxUid, workerId, fence } = owner;
+      const [row] = await db.query<Position & { epoch: number; backfill: { since: string; until: string } | null }>(
         `select ${position} from mailfleet.begin_following($1, $2, $3)`,
         [mailboxUid, workerId, fence],
       );
       if (!row) return undefined;
-      const { backfill } = row;
-      return { ...row, backfill: backfill && { since: new Date(backfill.since), until: new Date(backfill.until) } };
+      const { backfill, epoch, ...found } = row;
+      epochs.set(owner, epoch);
+      return {
+        ...found,
+        backfill: backfill && { since: new Date(backfill.since), until: new Date(backfill.until) },
+      };
     },
 
-    change: async (owner, change) => (await writePosition(db, owner, change)) !== undefined,
+    change: async (owner, change) => (await writePosition(db, owner, change, epochs.get(owner))) !== undefined,
 
     record: (owner, place, found, change = {}) =>
       db.transaction(async (tx) => {
         // First of all, and under its row's lock: from here to the commit nobody else is the mailbox's owner.
-        const tenantId = await writePosition(tx, owner, change);
+        const tenantId = await writePosition(tx, owner, change, epochs.get(owner));
         if (tenantId === undefined) return undefined;
         return found.length === 0 ? [] : insert(tx, tenantId, owner.mailboxUid, place, found);
       }),
@@ -170,7 +177,7 @@ export function openFollowing(db: Database): Following {
 
     noteFlags: (owner, uidValidity, flags) =>
       db.transaction(async (tx) => {
-        if ((await writePosition(tx, owner, {})) === undefined) return false;
+        if ((await writePosition(tx, owner, {}, epochs.get(owner))) === undefined) return false;
         await tx.query(
           `update mailfleet.inbound i set flags = array(select jsonb_array_elements_text(f.flags))
            from jsonb_to_recordset($3) as f(uid bigint, flags jsonb), mailfleet.answering a
@@ -181,12 +188,15 @@ export function openFollowing(db: Database): Following {
       }),
 
     async backlog() {
-      const rows = await db.query<{ tenant_id: string; n: number }>(
-        `select tenant_id, count(*) as n from mailfleet.answering
-         where state in ('ready', 'claimed') and due_at <= now() group by tenant_id`,
+      const rows = await db.query<{ tenant_id: string; n: number; workable: number }>(
+        `select a.tenant_id, count(*) as n, count(*) filter (where t.state = 'active' and not m.answering_stopped and not exists (
+             select from mailfleet.answering_stops s where s.tenant_id in ('', a.tenant_id))) as workable
+         from mailfleet.answering a
+         join mailfleet.tenants t on t.id = a.tenant_id join mailfleet.mailboxes m on m.uid = a.mailbox_uid
+         where a.state in ('ready', 'claimed') and a.due_at <= now() group by a.tenant_id`,
       );
       return {
-        count: rows.reduce((sum, { n }) => sum + n, 0),
+        count: rows.reduce((sum, { workable }) => sum + workable, 0),
         byTenant: new Map(rows.map((row) => [row.tenant_id, row.n])),
       };
     },
@@ -203,6 +213,7 @@ async function writePosition(
   sql: Sql,
   { mailboxUid, fence }: Ownership,
   change: PositionChange,
+  epoch: number | undefined,
 ): Promise<string | undefined> {
   const [row] = await sql.query<{ tenant_id: string }>(
     `update mailfleet.mailbox_positions p set
@@ -218,10 +229,10 @@ async function writePosition(
        modseq = coalesce($12, p.modseq),
        complete_at = case when $13::boolean then now() else p.complete_at end,
        reconciled_at = case when $14::boolean then now() else p.reconciled_at end,
-       backfill_since = case when $15::boolean then null else p.backfill_since end,
-       backfill_until = case when $15::boolean then null else p.backfill_until end,
-       resume = case when $16::boolean then null else p.resume end
-     where p.mailbox_uid = $1 and p.fence = $2 returning p.tenant_id`,
+       backfill_since = case when $15::boolean and p.asked = p.taken then null else p.backfill_since end,
+       backfill_until = case when $15::boolean and p.asked = p.taken then null else p.backfill_until end,
+       resume = case when $16::boolean and p.asked = p.taken then null else p.resume end
+     where p.mailbox_uid = $1 and p.fence = $2 and p.epoch = coalesce($17::integer, p.epoch) returning p.tenant_id`,
     [
       mailboxUid,
       fence,
@@ -239,6 +250,7 @@ async function writePosition(
       change.isReconciled ?? false,
       change.backfillDone ?? false,
       change.resumeDone ?? false,
+      epoch ?? null,
     ],
   );
   return row?.tenant_id;

@@ -97,7 +97,7 @@ export type InboundDecision =
   /** It is not in a state in which that can be decided (409). */
   | {
       readonly kind: "refused";
-      readonly code: "not_awaiting_approval" | "not_ended" | "was_answered";
+      readonly code: "not_awaiting_approval" | "not_ended" | "was_answered" | "mailbox_gone";
       readonly detail: string;
     };
 
@@ -197,6 +197,11 @@ export function openInbound(db: Database, blobs: BlobStore | undefined): Inbound
     requeue: (tenantId, uid, by) =>
       decide(tenantId, uid, async (tx, found) => {
         if (found.state === "open") return { kind: "refused", code: "not_ended", detail: "it has not ended" };
+        const [mailbox] = await tx.query(
+          `select from mailfleet.mailboxes m join mailfleet.inbound i on i.mailbox_uid = m.uid where i.tenant_id = $1 and i.uid = $2`,
+          [tenantId, uid],
+        );
+        if (!mailbox) return { kind: "refused", code: "mailbox_gone", detail: "its mailbox was deleted" };
         if (found.state === "answered")
           return { kind: "refused", code: "was_answered", detail: "it was answered; no message is answered twice" };
         await tx.query(
@@ -205,8 +210,9 @@ export function openInbound(db: Database, blobs: BlobStore | undefined): Inbound
           [tenantId, uid],
         );
         await tx.query(
-          `insert into mailfleet.answering (inbound_uid, tenant_id, mailbox_uid, fence)
-           select uid, tenant_id, mailbox_uid, extract(epoch from now())::bigint from mailfleet.inbound where tenant_id = $1 and uid = $2`,
+          // Nobody has looked for long: a person may have answered it since.
+          `insert into mailfleet.answering (inbound_uid, tenant_id, mailbox_uid, fence, looked_at)
+           select uid, tenant_id, mailbox_uid, extract(epoch from now())::bigint, to_timestamp(0) from mailfleet.inbound where tenant_id = $1 and uid = $2`,
           [tenantId, uid],
         );
         await log(tx, tenantId, by, "inbound.requeue", uid);

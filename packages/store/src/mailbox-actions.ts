@@ -110,6 +110,14 @@ export function openMailboxActions(db: Database): MailboxActions {
             outcome.kind === "again" ? outcome.afterMs : 0,
           ],
         );
+        if (outcome.kind === "again" && row?.inbound_uid) {
+          // What was asked for about the same message since waits with it, so that all is done in its order.
+          await tx.query(
+            `update mailfleet.mailbox_actions x set due_at = greatest(x.due_at, y.due_at) from mailfleet.mailbox_actions y
+             where y.id = $1 and x.inbound_uid = y.inbound_uid and x.id > y.id and x.done_at is null`,
+            [id],
+          );
+        }
         if (row?.kind === "look" && isOver && row.inbound_uid !== null) await endLook(tx, row.inbound_uid, outcome);
         return true;
       }),
@@ -118,15 +126,16 @@ export function openMailboxActions(db: Database): MailboxActions {
 
 /** What was seen is written with the message, and it goes back to be worked on. Who took it away has seen it. */
 async function endLook(sql: Sql, inboundUid: string, outcome: ActionOutcome): Promise<void> {
+  // The ticket first, as everybody else locks the two; and it keeps its place among those that wait.
+  await sql.query(
+    "update mailfleet.answering set state = 'ready', looked_at = now() where inbound_uid = $1 and state = 'looking'",
+    [inboundUid],
+  );
   if (outcome.kind === "looked") {
     const { flags, isReplied, isGone } = outcome;
     const seen = [...new Set([...flags, ...(isReplied ? ["\\Answered"] : []), ...(isGone ? ["\\Seen"] : [])])];
     await sql.query("update mailfleet.inbound set flags = $2 where uid = $1", [inboundUid, seen]);
   }
-  await sql.query(
-    `update mailfleet.answering set state = 'ready', looked_at = now(), due_at = now() where inbound_uid = $1 and state = 'looking'`,
-    [inboundUid],
-  );
 }
 
 /** Asks for actions, in the caller's transaction. */

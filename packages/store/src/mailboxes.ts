@@ -83,8 +83,11 @@ export interface Mailboxes {
   backfill(tenantId: string, id: string, window: { readonly since: Date; readonly until?: Date }): Promise<boolean>;
   /** Goes on after a pause: what was found unknown is answered, or skipped. False where it does not wait for that. */
   resume(tenantId: string, id: string, unknown: "answer" | "skip"): Promise<boolean>;
-  /** Keeps the refresh token that an issuer has given instead of the old one; nobody need log in anew for it. */
-  replaceRefreshToken(uid: number, revision: number, refreshToken: string): Promise<void>;
+  /**
+   * Keeps the refresh token that an issuer has given instead of the one that was `used`, in every mailbox of the tenant that
+   * has that one. Nobody need log in anew for it.
+   */
+  replaceRefreshToken(uid: number, used: string | undefined, refreshToken: string): Promise<void>;
   /** What a worker needs, secrets open; at most a second old. Throws SealError. */
   open(uid: number, revision?: number): Promise<OpenedMailbox | undefined>;
 }
@@ -142,6 +145,8 @@ export function openMailboxes(db: Database, keys: SecretKeys): Mailboxes {
         const owner = { tenantId, id };
         const stored = before ? readMailboxSecrets(keys, owner, before.secrets, before.secretsKeyId) : {};
         const sealed = sealMailboxSecrets(keys, owner, changeMailboxSecrets(stored, changes, settings));
+        if (changes.refreshToken !== undefined || changes.clientSecret !== undefined)
+          await forgetToken(tx, settings, tenantId);
         const [row] = await tx.query<{ uid: number }>(
           `insert into mailfleet.mailboxes as m (tenant_id, id, settings, secrets, secrets_key_id) values ($1, $2, $3, $4, $5)
            on conflict (tenant_id, id) do update set settings = excluded.settings, secrets = excluded.secrets,
@@ -153,8 +158,11 @@ export function openMailboxes(db: Database, keys: SecretKeys): Mailboxes {
           `insert into mailfleet.mailbox_positions as p (mailbox_uid, tenant_id, shard, start_at)
            values ($1::bigint, $2, $1::bigint % 256, coalesce($3::timestamptz, now()))
            on conflict (mailbox_uid) do update set retry_at = null, start_at = coalesce($3::timestamptz, p.start_at),
-             state = case when p.state in ('quarantined', 'unreachable') then 'new' else p.state end,
-             state_since = case when p.state in ('quarantined', 'unreachable') then now() else p.state_since end,
+             state = case when $4::boolean or p.state in ('quarantined', 'unreachable') then 'new' else p.state end,
+             state_since = case when $4::boolean or p.state in ('quarantined', 'unreachable') then now() else p.state_since end,
+             epoch = p.epoch + case when $4::boolean then 1 else 0 end,
+             complete_at = case when $4::boolean then null else p.complete_at end,
+             reconciled_at = case when $4::boolean then null else p.reconciled_at end,
              -- Another folder, or another server, has other UIDs.
              uid_validity = case when $4::boolean then null else p.uid_validity end,
              watermark = case when $4::boolean then null else p.watermark end`,
@@ -214,7 +222,9 @@ export function openMailboxes(db: Database, keys: SecretKeys): Mailboxes {
     backfill: (tenantId, id, { since, until }) =>
       change(
         tenantId,
-        `update mailfleet.mailbox_positions p set backfill_since = $3, backfill_until = coalesce($4, now())
+        // One window at a time: what was asked for and is not done yet is looked through with it.
+        `update mailfleet.mailbox_positions p set asked = p.asked + 1, backfill_since = least(p.backfill_since, $3::timestamptz),
+           backfill_until = greatest(p.backfill_until, coalesce($4::timestamptz, now()))
          from mailfleet.mailboxes m where m.uid = p.mailbox_uid and m.tenant_id = $1 and m.id = $2 returning 1`,
         [tenantId, id, since, until ?? null],
       ),
@@ -222,30 +232,37 @@ export function openMailboxes(db: Database, keys: SecretKeys): Mailboxes {
     resume: (tenantId, id, unknown) =>
       change(
         tenantId,
-        `update mailfleet.mailbox_positions p set resume = $3
+        `update mailfleet.mailbox_positions p set asked = p.asked + 1, resume = $3
          from mailfleet.mailboxes m where m.uid = p.mailbox_uid and m.tenant_id = $1 and m.id = $2 and p.state = 'paused'
          returning 1`,
         [tenantId, id, unknown],
       ),
 
-    replaceRefreshToken: (uid, revision, refreshToken) =>
+    replaceRefreshToken: (uid, used, refreshToken) =>
       db.transaction(async (tx) => {
-        const [row] = await tx.query<{ tenantId: string; id: string; secrets: Buffer | null; keyId: string | null }>(
-          `select tenant_id as "tenantId", id, secrets, secrets_key_id as "keyId" from mailfleet.mailboxes
-           where uid = $1 and revision = $2 for no key update`,
-          [uid, revision],
+        const rows = await tx.query<{
+          uid: number;
+          tenantId: string;
+          id: string;
+          secrets: Buffer | null;
+          keyId: string | null;
+        }>(
+          `select m.uid, m.tenant_id as "tenantId", m.id, m.secrets, m.secrets_key_id as "keyId" from mailfleet.mailboxes m
+           where (m.tenant_id, m.settings -> 'auth') = (select o.tenant_id, o.settings -> 'auth' from mailfleet.mailboxes o where o.uid = $1)
+           order by m.uid for no key update`,
+          [uid],
         );
-        if (!row) return; // It was replaced meanwhile, perhaps with other credentials.
-        const sealed = sealMailboxSecrets(keys, row, {
-          ...readMailboxSecrets(keys, row, row.secrets, row.keyId),
-          refreshToken,
-        });
-        await tx.query("update mailfleet.mailboxes set secrets = $2, secrets_key_id = $3 where uid = $1", [
-          uid,
-          sealed?.bytes ?? null,
-          sealed?.keyId ?? null,
-        ]);
-        opened.forget(String(uid));
+        for (const row of rows) {
+          const stored = readMailboxSecrets(keys, row, row.secrets, row.keyId);
+          if (stored.refreshToken !== used) continue; // A person has given another one meanwhile.
+          const sealed = sealMailboxSecrets(keys, row, { ...stored, refreshToken });
+          await tx.query("update mailfleet.mailboxes set secrets = $2, secrets_key_id = $3 where uid = $1", [
+            row.uid,
+            sealed?.bytes ?? null,
+            sealed?.keyId ?? null,
+          ]);
+          opened.forget(String(row.uid));
+        }
       }),
 
     async open(uid, revision) {
@@ -270,3 +287,11 @@ export function openMailboxes(db: Database, keys: SecretKeys): Mailboxes {
 
 const isElsewhere = (before: MailboxSettings, after: MailboxSettings): boolean =>
   before.host !== after.host || before.auth.user !== after.auth.user || before.folder !== after.folder;
+
+/** Another credential gives another token. */
+async function forgetToken(sql: Sql, { auth }: MailboxSettings, tenantId: string): Promise<void> {
+  await sql.query("delete from mailfleet.access_tokens where tenant_id = $1 and credential = $2::jsonb", [
+    tenantId,
+    JSON.stringify(auth),
+  ]);
+}

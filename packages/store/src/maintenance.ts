@@ -29,6 +29,7 @@ export async function maintainStore(db: Database): Promise<OutboxSample | undefi
     ]);
     if (!lock?.mine) return undefined;
     await forgetOldKeys(tx);
+    await forgetOldSteps(tx);
     await foldTallies(tx);
     const sample = await sampleOutbox(tx);
     await makePartitions(tx); // Last, since it shuts others out until the commit.
@@ -74,6 +75,28 @@ async function forgetOldKeys(tx: Tx): Promise<void> {
        limit $2)`,
     [keyDays, keysPerTick],
   );
+}
+
+/** How long what was done in a mailbox, an answerer's journal and a day's use of models are kept. */
+const inboundDays = { actions: 90, steps: 90, usage: 400 } as const;
+
+/** The way in leaves more rows than messages. What is not done yet stays. */
+async function forgetOldSteps(tx: Tx): Promise<void> {
+  await tx.query(
+    `delete from mailfleet.mailbox_actions where id in (
+       select id from mailfleet.mailbox_actions where done_at < now() - make_interval(days => $1) order by done_at limit $2)`,
+    [inboundDays.actions, keysPerTick],
+  );
+  await tx.query(
+    `delete from mailfleet.answer_steps s where (s.inbound_uid, s.run, s.step) in (
+       select o.inbound_uid, o.run, o.step from mailfleet.answer_steps o
+       where o.started_at < now() - make_interval(days => $1)
+         and not exists (select from mailfleet.answering a where a.inbound_uid = o.inbound_uid) limit $2)`,
+    [inboundDays.steps, keysPerTick],
+  );
+  await tx.query("delete from mailfleet.model_usage where day < (now() - make_interval(days => $1))::date", [
+    inboundDays.usage,
+  ]);
 }
 
 async function sampleOutbox(tx: Tx): Promise<OutboxSample> {

@@ -18,7 +18,7 @@ export interface WatchedMailbox {
   readonly shard: number;
   readonly revision: number;
   readonly isTenantActive: boolean;
-  /** The tenant has asked for a look at the past, or to go on after a pause. */
+  /** The tenant has asked for a look at the past, or to go on after a pause, since its owner last began. */
   readonly isAsked: boolean;
   readonly hasActions: boolean;
 }
@@ -38,7 +38,7 @@ export interface Shards {
 }
 
 const select = `select p.mailbox_uid as "mailboxUid", p.tenant_id as "tenantId", p.shard, m.revision, t.state = 'active' as "isTenantActive",
-    p.backfill_since is not null or p.resume is not null as "isAsked",
+    p.asked <> p.taken as "isAsked",
     exists (select from mailfleet.mailbox_actions x where x.mailbox_uid = p.mailbox_uid and x.done_at is null and x.due_at <= now()) as "hasActions"
   from mailfleet.mailbox_positions p
   join mailfleet.mailboxes m on m.uid = p.mailbox_uid
@@ -66,7 +66,7 @@ export function openShards(db: Database): Shards {
       db.query<WatchedMailbox>(
         `${select} where p.shard = any($1) and (m.updated_at > now() - make_interval(secs => $2)
            or t.updated_at > now() - make_interval(secs => $2)
-           or p.backfill_since is not null or p.resume is not null
+           or p.asked <> p.taken
            or p.mailbox_uid in (select x.mailbox_uid from mailfleet.mailbox_actions x where x.done_at is null and x.due_at <= now()))
          limit $3`,
         [shards, sinceMs / 1_000, limit],

@@ -12,6 +12,8 @@ export interface Ticket {
   readonly tries: number;
   /** Times that it lay in the hands of a worker whose lease lapsed. */
   readonly crashes: number;
+  /** Since when it may be worked on. */
+  readonly dueAt: Date;
   /** When its watcher last looked whether a person was faster. */
   readonly lookedAt: Date;
   /** What a person has approved, perhaps edited. */

@@ -43,6 +43,7 @@ export const problems = {
   too_many_mailboxes: { status: 409, title: "The tenant has as many mailboxes as it may" },
   mailbox_not_paused: { status: 409, title: "The mailbox is not paused" },
   inbound_not_ended: { status: 409, title: "The message has not ended" },
+  mailbox_gone: { status: 409, title: "The mailbox was deleted" },
   inbound_answered: { status: 409, title: "The message was answered" },
   inbound_not_awaiting_approval: { status: 409, title: "The message does not wait for approval" },
   inbound_unreadable: { status: 422, title: "The message cannot be read" },

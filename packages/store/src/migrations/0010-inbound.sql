@@ -41,7 +41,12 @@ create table mailfleet.mailbox_positions (
   modseq text,
   complete_at timestamptz,
   reconciled_at timestamptz,
-  -- What the tenant asked for: a window to look through again, and how to go on after a pause.
+  -- Grows where the settings point elsewhere: what was seen of the other folder is not written any more.
+  epoch integer not null default 0,
+  -- What the tenant asked for: a window to look through again, and how to go on after a pause; asked grows with each, and
+  -- taken is what the owner has heard of.
+  asked integer not null default 0,
+  taken integer not null default 0,
   backfill_since timestamptz,
   backfill_until timestamptz,
   resume text check (resume in ('answer', 'skip'))
@@ -182,6 +187,7 @@ create table mailfleet.mailbox_actions (
 );
 alter table mailfleet.mailbox_actions alter column bytes set storage external;
 create index mailbox_actions_open on mailfleet.mailbox_actions (mailbox_uid, id) where done_at is null;
+create index mailbox_actions_done on mailfleet.mailbox_actions (done_at) where done_at is not null;
 create index mailbox_actions_inbound on mailfleet.mailbox_actions (inbound_uid) where inbound_uid is not null;
 
 -- One row per message that was answered, or whose answer lies in Drafts: at most one, whoever tries.
@@ -220,6 +226,8 @@ create table mailfleet.answer_steps (
   primary key (inbound_uid, run, step)
 );
 
+create index answer_steps_age on mailfleet.answer_steps using brin (started_at);
+
 -- Tokens and cost by mailbox and day (UTC).
 create table mailfleet.model_usage (
   tenant_id text not null,
@@ -253,14 +261,15 @@ create index questions_open on mailfleet.questions (kind, asked_at) where worker
 
 -- Access tokens, one per credential for the whole fleet.
 create table mailfleet.access_tokens (
-  mailbox_uid bigint primary key references mailfleet.mailboxes (uid) on delete cascade,
-  tenant_id text not null,
-  revision bigint not null,
+  tenant_id text not null references mailfleet.tenants on delete cascade,
+  -- How mailboxes log in, without their secrets: several may share a credential.
+  credential jsonb not null,
   token bytea,
   token_key_id text,
   expires_at timestamptz,
   refreshing_worker bigint,
-  refreshing_until timestamptz
+  refreshing_until timestamptz,
+  primary key (tenant_id, credential)
 );
 
 -- When the next login at a host may begin.
@@ -319,16 +328,16 @@ end $$;
 -- Begins to follow a mailbox: from here on whoever followed it under a lower fence changes nothing. No row: it is another's, or gone.
 create function mailfleet.begin_following(p_mailbox bigint, p_worker bigint, p_fence bigint) returns setof mailfleet.mailbox_positions
 language sql as $$
-  update mailfleet.mailbox_positions p set fence = p_fence
+  update mailfleet.mailbox_positions p set fence = p_fence, taken = p.asked
   where p.mailbox_uid = p_mailbox and p.fence <= p_fence
     and exists (select from mailfleet.shards s where s.shard = p.shard and s.worker = p_worker and s.fence = p_fence)
   returning p.*
 $$;
 
 -- When the next login at a host may begin, in ms from now; the caller's place in the line is taken.
-create function mailfleet.reserve_login(p_host text, p_interval_ms integer) returns float8
+create function mailfleet.reserve_login(p_host text, p_interval_ms float8) returns float8
 language sql as $$
-  insert into mailfleet.login_paces as l (host, next_at) values (p_host, now() + make_interval(secs => p_interval_ms / 1000.0))
+  insert into mailfleet.login_paces as l (host, next_at) values (lower(p_host), now() + make_interval(secs => p_interval_ms / 1000.0))
   on conflict (host) do update set next_at = greatest(l.next_at, now()) + make_interval(secs => p_interval_ms / 1000.0)
   returning greatest(extract(epoch from (next_at - now())) * 1000 - p_interval_ms, 0)::float8
 $$;
@@ -354,7 +363,8 @@ begin
     join mailfleet.tenants t on t.id = d.tenant_id and t.state = 'active'
     cross join lateral (select count(*) as in_hand from mailfleet.answering a where a.tenant_id = d.tenant_id and a.state = 'claimed') as work
     cross join lateral (
-      select a.due_at from mailfleet.answering a where a.tenant_id = d.tenant_id and a.state = 'ready' order by a.due_at limit 1) as oldest
+      select a.due_at from mailfleet.answering a join mailfleet.mailboxes m on m.uid = a.mailbox_uid and not m.answering_stopped
+      where a.tenant_id = d.tenant_id and a.state = 'ready' order by a.due_at limit 1) as oldest
     where oldest.due_at <= now() and work.in_hand < p_per_tenant
       and exists (select from mailfleet.workers w where w.id = p_worker and w.lapsed_at is null)
       and not exists (select from mailfleet.answering_stops s where s.tenant_id in ('', d.tenant_id))
@@ -426,7 +436,8 @@ as $$
     select f.uid, p_tenant, p_mailbox, coalesce(f.due_at, now()) from fresh f where f.skip is null
   ), moved as (
     update mailfleet.inbound i set folder = p_folder, uid_validity = p_uid_validity, imap_uid = k.imap_uid,
-      flags = array(select jsonb_array_elements_text(k.flags))
+      -- What a look has found out stays: a reply in Sent is not among the flags that the server has.
+      flags = array(select jsonb_array_elements_text(k.flags) union select f from unnest(i.flags) as f where f in ('\Answered', '\Seen'))
     from (
       select p.inbound_uid, g.imap_uid, g.flags from input g
       join mailfleet.fingerprints p on p.mailbox_uid = p_mailbox and p.fingerprint = g.print

@@ -26,6 +26,7 @@ const refusals = {
   not_awaiting_approval: "inbound_not_awaiting_approval",
   not_ended: "inbound_not_ended",
   was_answered: "inbound_answered",
+  mailbox_gone: "mailbox_gone",
 } as const satisfies Record<string, ProblemCode>;
 
 export function inboundRoutes(app: Server, { store, parser, wakeAnswer }: ApiDeps): void {
