@@ -1,6 +1,6 @@
 /** One message after another, on real PostgreSQL and through the real parser: what becomes of each. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { answerOne } from "./answer-one.ts";
+import { answerOne, maxCrashes } from "./answer-one.ts";
 import { type AnswerRig, letter, openAnswerRig } from "./testing/answer-rig.ts";
 
 let rig: AnswerRig;
@@ -175,6 +175,84 @@ test("a message that waited behind others is looked at first, and then answered"
   expect(await rig.story("backlog", uid)).toMatchObject({ state: "answered" });
 });
 
+test("a look that was made once a message was due keeps its place, and is good for minutes however long the queue", async () => {
+  const mailbox = await rig.mailbox("queue");
+  const uid = await mailbox.arrive(letter());
+  const due = async () => (await rig.story("queue", uid)).dueAt;
+  await rig.store.db.query(
+    "update mailfleet.answering set due_at = now() - interval '3 minutes', looked_at = now() - interval '3 minutes'",
+  );
+  const before = await due();
+  await rig.answerAll();
+  await mailbox.look([]);
+  expect(await due()).toEqual(before);
+  await rig.answerAll({ nowMs: () => rig.deps.nowMs() + 9 * 60_000 });
+  expect(await rig.story("queue", uid)).toMatchObject({ state: "answered" });
+});
+
+test("where the mailbox cannot be looked at nothing is sent, and it says so; what a person approved leaves", async () => {
+  const { store } = rig;
+  const mailbox = await rig.mailbox("unreachable");
+  const uid = await mailbox.arrive(letter());
+  const aged =
+    "update mailfleet.answering set looked_at = now() - interval '2 hours', since = now() - interval '2 hours'";
+  const limits = { stuckMs: 3_600_000, againMs: 600_000, limit: 10 };
+  await store.db.query(aged);
+  await rig.answerAll();
+  expect(await store.answering.endStuckLooks(limits)).toBe(0);
+  await store.db.query(aged);
+  expect(await store.answering.endStuckLooks(limits)).toBe(1);
+  expect(await rig.story("unreachable", uid)).toMatchObject({
+    state: "pending",
+    tries: 0,
+    reason: "mailbox_unreachable",
+  });
+  expect(await rig.answerAll()).toBe(0);
+  // It is asked for anew, with one look and not two; and then a person approves what would be said.
+  await store.db.query("update mailfleet.answering set due_at = now()");
+  await rig.answerAll();
+  await store.db.query("update mailfleet.inbound set draft = $2 where uid = $1", [
+    uid,
+    { from: "a", to: "b", subject: "s", text: "Yes." },
+  ]);
+  await store.db.query(`update mailfleet.answering set since = now() - interval '2 hours', approved = '{"by": "bob"}'`);
+  expect(await store.answering.endStuckLooks(limits)).toBe(1);
+  await rig.answerAll();
+  expect(await rig.story("unreachable", uid)).toMatchObject({ state: "answered" });
+  expect((await mailbox.actions()).filter(({ kind }) => kind === "look")).toHaveLength(1);
+});
+
+test("a lock that was not to be had costs no try", async () => {
+  const mailbox = await rig.mailbox("locked");
+  const uid = await mailbox.arrive(letter());
+  const answering = {
+    ...rig.store.answering,
+    answer: () => Promise.reject(Object.assign(new Error("canceled"), { code: "55P03" })),
+  };
+  const ticket = await rig.claim();
+  await answerOne({ ...rig.deps, store: { ...rig.store, answering } }, ticket, new AbortController().signal);
+  expect(await rig.story("locked", uid)).toMatchObject({ state: "pending", tries: 0, reason: null });
+  await rig.store.db.query("update mailfleet.answering set due_at = now()");
+  await rig.answerAll();
+  expect(await rig.story("locked", uid)).toMatchObject({ state: "answered" });
+});
+
+test("what takes the parser too long ends at once; what only fell over is tried again", async () => {
+  const mailbox = await rig.mailbox("parsers");
+  for (const [code, ends] of [
+    ["timeout", { state: "skipped", reason: "unreadable", tries: 0 }],
+    ["out_of_memory", { state: "skipped", reason: "unreadable", tries: 0 }],
+    ["crashed", { state: "pending", reason: "unreadable", tries: 1 }],
+    ["busy", { state: "pending", reason: null, tries: 0 }],
+  ] as const) {
+    const uid = await mailbox.arrive(letter());
+    const parser = { ...rig.deps.parser, parse: async () => ({ ok: false, code, detail: "" }) as const };
+    await answerOne({ ...rig.deps, parser }, await rig.claim(), new AbortController().signal);
+    expect(await rig.story("parsers", uid)).toMatchObject(ends);
+  }
+  await rig.store.tenants.suspend("parsers");
+});
+
 test("a message that a person took away while it waited is theirs, unless all mail is taken", async () => {
   const mailbox = await rig.mailbox("gone");
   const uids = [await mailbox.arrive(letter()), await mailbox.arrive(letter())];
@@ -256,12 +334,16 @@ test("what was called off goes back free of charge", async () => {
   expect(await rig.answerAll()).toBe(1);
 });
 
-test("what took its process down three times is not begun again", async () => {
+test("what took its process down at every try is not begun again; what was beside it is", async () => {
   const mailbox = await rig.mailbox("poisons");
   const uid = await mailbox.arrive(letter());
-  await rig.store.db.query("update mailfleet.answering set crashes = 3 where inbound_uid = $1", [uid]);
+  const beside = await mailbox.arrive(letter());
+  const died = "update mailfleet.answering set crashes = $2 where inbound_uid = $1";
+  await rig.store.db.query(died, [uid, maxCrashes]);
+  await rig.store.db.query(died, [beside, maxCrashes - 1]);
   await rig.answerAll();
   expect(await rig.story("poisons", uid)).toMatchObject({ state: "failed", reason: "poison" });
+  expect(await rig.story("poisons", beside)).toMatchObject({ state: "answered" });
 });
 
 test("what cannot be read, or has no content any more, ends and says so", async () => {
@@ -284,14 +366,19 @@ test("a template that cannot answer, and an account that is not there, fail at o
   const uid = await mailbox.arrive(letter());
   await rig.answerAll();
   expect(await rig.story("wrong", uid)).toMatchObject({ state: "failed", reason: "template_wrong", tries: 0 });
+  const lookAndAnswer = async () => {
+    await rig.answerAll();
+    await mailbox.look([]);
+    await rig.answerAll();
+  };
   await mailbox.change({ answer: { account: "other" } });
   await rig.store.inbound.requeue("wrong", uid, "bob");
   await rig.deps.store.mailboxes.open(mailbox.uid, 2);
-  await rig.answerAll();
+  await lookAndAnswer();
   expect(await rig.story("wrong", uid)).toMatchObject({ state: "failed", reason: "account_not_found" });
   await mailbox.change({});
   await rig.store.inbound.requeue("wrong", uid, "bob");
-  await rig.answerAll();
+  await lookAndAnswer();
   expect(await rig.story("wrong", uid)).toMatchObject({ state: "answered", run: 3 });
 });
 

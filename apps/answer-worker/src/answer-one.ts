@@ -5,6 +5,8 @@ import { openAnswerJournal, type Store, type Ticket, TicketLostError } from "@ma
 import type { Telemetry } from "@mailfleet/telemetry";
 import { carryOut } from "./carry-out.ts";
 import { consider } from "./consider.ts";
+import { AnsweringStoppedError, guardedJournal } from "./guarded-journal.ts";
+import { isContention } from "./passing-trouble.ts";
 import { fail } from "./unanswered.ts";
 import type { Failed } from "./verdict.ts";
 
@@ -20,10 +22,21 @@ export interface AnswerDeps {
   readonly nowMs: () => number;
   readonly random: () => number;
   readonly openAnswerer?: typeof openAnswerer;
+  /** The content of a message is in memory now, until it is answered. */
+  readonly onLoaded?: (sizeBytes: number) => void;
 }
 
-/** A message that took its process down this often is not begun again. */
-export const maxCrashes = 3;
+/**
+ * A message that was in hand this often when its process died is not begun again. Whatever else was in hand then counts it,
+ * too, and so does a process that was told to die: innocent messages reach a few, and only a message that kills at each
+ * try reaches all.
+ */
+export const maxCrashes = 10;
+
+/** A look made once the message was due is good for this long: under a backlog, it would be looked at for ever otherwise. */
+const lookedWhenDueMs = 600_000;
+/** Until what SQL had no lock for is begun again. */
+const contentionWaitMs = 1_000;
 
 /**
  * Answers one message, whatever happens: it ends, waits, or goes back. An abort of `signal` gives it back free of charge,
@@ -35,7 +48,11 @@ export async function answerOne(deps: AnswerDeps, ticket: Ticket, signal: AbortS
     await decideAndCarryOut(deps, ticket, signal);
   } catch (error) {
     if (error instanceof TicketLostError) return;
-    if (signal.aborted) return void (await deps.store.answering.postpone(ticket, { afterMs: 0 }));
+    // Nobody claims what was stopped before the switch is off again.
+    if (signal.aborted || error instanceof AnsweringStoppedError) {
+      return void (await deps.store.answering.postpone(ticket, { afterMs: 0 }));
+    }
+    if (isContention(error)) return void (await deps.store.answering.postpone(ticket, { afterMs: contentionWaitMs }));
     deps.telemetry.log.error(
       { event: "answer_troubled", inboundId: ticket.inboundUid, err: error },
       "answering failed",
@@ -59,7 +76,8 @@ async function decideAndCarryOut(deps: AnswerDeps, ticket: Ticket, signal: Abort
   const inbound = await store.answering.load(ticket);
   if (!inbound?.content) return fail(deps, inHand, failure("content_missing", "Its content is not stored any more."));
   const { content } = inbound;
-  const journal = openAnswerJournal(store.db, ticket, inbound.run);
+  deps.onLoaded?.(content.byteLength);
+  const journal = guardedJournal(store, ticket, openAnswerJournal(store.db, ticket, inbound.run));
   const isApproved = ticket.approved !== null;
   const verdict = await consider(
     {
@@ -78,13 +96,18 @@ async function decideAndCarryOut(deps: AnswerDeps, ticket: Ticket, signal: Abort
       isAskedFor: isApproved || inbound.run > 1,
       approved: ticket.approved,
       draft: inbound.draft,
-      isLookFresh: deps.nowMs() - ticket.lookedAt.getTime() <= deps.lookAfterMs,
+      isLookFresh: isLookFresh(ticket, deps),
       journal,
     },
     signal,
   );
   signal.throwIfAborted();
   await carryOut(deps, { ...inHand, content, journal, signal }, verdict);
+}
+
+function isLookFresh({ lookedAt, dueAt }: Ticket, { nowMs, lookAfterMs }: AnswerDeps): boolean {
+  const ageMs = nowMs() - lookedAt.getTime();
+  return ageMs <= (lookedAt > dueAt ? Math.max(lookAfterMs, lookedWhenDueMs) : lookAfterMs);
 }
 
 const failure = (code: string, detail: string): Failed => ({

@@ -134,6 +134,99 @@ test("what needs a person is called, forwarded whole, and moved, together; a cal
   expect(await rig.story("boss", forwarded)).toMatchObject({ state: "skipped", reason: "loop" });
 });
 
+test("one sender's letters are forwarded to a person so often a day, and no more", async () => {
+  const limits = { perCorrespondentPerDay: 1, perHour: 100, threadDepth: 10 };
+  const mailbox = await hooked("floods", { limits, escalate: { forwardTo: "boss@acme.test" } });
+  service.says({ action: "escalate", note: "angry" });
+  for (let n = 0; n < 5; n++) await mailbox.arrive(letter());
+  const other = await mailbox.arrive(letter({ From: "bea@peer.test" }));
+  const before = service.told.length;
+  await rig.answerAll();
+  const { items } = await rig.store.inbound.list("floods", {});
+  expect(items.map(({ reason }) => reason).toSorted()).toEqual([
+    ...["escalated", "escalated", "escalated", "escalated"],
+    ...["too_many_answers", "too_many_answers"],
+  ]);
+  expect(await rig.story("floods", other)).toMatchObject({ reason: "escalated" });
+  expect(service.told).toHaveLength(before + 4);
+});
+
+test("drafts that wait for a person are limited, too, by the hour over all senders", async () => {
+  const limits = { perCorrespondentPerDay: 10, perHour: 1, threadDepth: 10 };
+  const mailbox = await hooked("piles", { limits, mode: "approve" });
+  service.says({ action: "answer", text: "At nine." });
+  for (let n = 0; n < 4; n++) await mailbox.arrive(letter({ From: `p${n}@peer.test` }));
+  await rig.answerAll();
+  const { items } = await rig.store.inbound.list("piles", {});
+  expect(items.map(({ state, reason }) => reason ?? state).toSorted()).toEqual([
+    ...["awaiting_approval", "awaiting_approval", "awaiting_approval"],
+    "hourly_cap",
+  ]);
+  // What a person wants answered is: the answers themselves are counted then.
+  const [waits] = items.filter(({ state }) => state === "awaiting_approval");
+  await rig.store.inbound.approve("piles", waits?.uid ?? "", { by: "bob" });
+  await rig.answerAll();
+  expect(await rig.story("piles", waits?.uid ?? "")).toMatchObject({ state: "answered" });
+});
+
+test("a kill switch keeps a message from being forwarded, and ends a conversation before its next step", async () => {
+  const { inbound } = rig.store;
+  const forwards = await hooked("switched", { escalate: { forwardTo: "boss@acme.test" } });
+  service.says({ action: "escalate", note: "angry" });
+  const asked = await forwards.arrive(letter());
+  const stopThen = {
+    ...rig.store.answering,
+    end: async (...args: Parameters<typeof rig.store.answering.end>) => {
+      await inbound.stopAnswering("switched", "admin");
+      return rig.store.answering.end(...args);
+    },
+  };
+  const deps = { ...rig.deps, store: { ...rig.store, answering: stopThen } };
+  await answerOne(deps, await rig.claim(), new AbortController().signal);
+  expect(await rig.story("switched", asked)).toMatchObject({ state: "pending", tries: 0 });
+  expect((await rig.store.messages.list("switched", {})).items).toEqual([]);
+
+  const mailbox = await modelled("talks");
+  model.script({ calls: [{ name: "nothing", arguments: {} }] }, { text: "At nine." });
+  const uid = await mailbox.arrive(letter());
+  const before = model.requests.length;
+  let stopped: Promise<unknown> | undefined;
+  const modelUsed = () => {
+    stopped ??= inbound.stopAnswering("talks", "admin");
+  };
+  const journal = {
+    ...rig.store.answering,
+    mayGoOn: async (ticket: Parameters<typeof rig.store.answering.mayGoOn>[0]) => {
+      await stopped;
+      return rig.store.answering.mayGoOn(ticket);
+    },
+  };
+  const talking = {
+    ...rig.deps,
+    store: { ...rig.store, answering: journal },
+    telemetry: { ...rig.deps.telemetry, modelUsed },
+  };
+  await answerOne(talking, await rig.claim(), new AbortController().signal);
+  expect(model.requests).toHaveLength(before + 1);
+  expect(await rig.story("talks", uid)).toMatchObject({ state: "pending", tries: 0 });
+  await inbound.startAnswering("talks");
+  await rig.answerAll();
+  expect(await rig.story("talks", uid)).toMatchObject({ state: "answered" });
+});
+
+test("a call that ends after midnight is booked on the day on which it was reserved", async () => {
+  const mailbox = await modelled("midnight", { tokensPerDay: 100_000 });
+  model.script({ text: "At nine." });
+  await mailbox.arrive(letter());
+  const dayBefore = { nowMs: () => rig.deps.nowMs() - 86_400_000 };
+  await rig.answerAll(dayBefore);
+  expect((await rig.store.modelBudget.today("midnight", mailbox.uid)).mailbox.tokens).toBe(0);
+  const [row] = await rig.store.db.query("select tokens from mailfleet.model_usage where mailbox_uid = $1", [
+    mailbox.uid,
+  ]);
+  expect(row).toMatchObject({ tokens: 120 });
+});
+
 test("a model's answer waits for a person, with its transcript, and what it used is counted", async () => {
   const mailbox = await modelled("model", { tokensPerDay: 100_000 }, { mode: "approve" });
   model.script({ text: "We open at nine." });

@@ -85,6 +85,12 @@ export async function consider(deps: ConsiderDeps, inbound: Considered, signal: 
     return letterVerdict(await compose(wording), settings.answerer.kind, {});
   }
 
+  if (!inbound.isAskedFor) {
+    const correspondent = addressKey(recipient.mailbox.address);
+    const message = { mailboxUid: inbound.mailbox.uid, inboundUid: inbound.inboundUid, correspondent };
+    const tooOften = await deps.store.answering.troubledTooOften({ ...message, limits: settings.limits });
+    if (tooOften) return skip(tooOften, "Too many are forwarded, or wait for a person.", { correspondent });
+  }
   const request = await answerRequest(deps, {
     mailbox: inbound.mailbox,
     settings,
@@ -98,7 +104,7 @@ export async function consider(deps: ConsiderDeps, inbound: Considered, signal: 
   const decision = await open(settings.answerer, inbound.mailbox.secrets, deps.operator).answer(request, {
     signal,
     journal: inbound.journal,
-    budget: dayBudget(deps.store, inbound.mailbox, settings.answerer, deps.modelUsed),
+    budget: dayBudget(deps.store, inbound.mailbox, settings.answerer, { onUsed: deps.modelUsed, nowMs: deps.nowMs }),
   });
   deps.onDecided?.(inbound.inboundUid);
   const kept = { ...correspondentOf(facts), ...transcriptOf(decision) };
@@ -174,8 +180,8 @@ function reportIn(content: Uint8Array, facts: InboundFacts): Verdict | undefined
 function unread({ code, detail }: ParseRefusal): Verdict {
   const told = `${code}: ${detail}`;
   if (code === "busy") return { kind: "wait", afterMs: parserBusyMs };
-  // A machine under load is slow or short of memory, too; a message that is to blame has its tries, and no more.
-  return code === "timeout" || code === "out_of_memory" || code === "crashed"
+  // What takes too much time or memory would take it again; a process may fall over for another's reasons.
+  return code === "crashed"
     ? { kind: "failed", permanent: false, code: "unreadable", detail: told, endsAs: "skipped" }
     : skip("unreadable", told);
 }

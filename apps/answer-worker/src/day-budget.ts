@@ -7,15 +7,20 @@ export function dayBudget(
   store: Pick<Store, "modelBudget">,
   { tenantId, uid }: Pick<OpenedMailbox, "tenantId" | "uid">,
   settings: AnswererSettings,
-  onUsed: (tokens: number) => void,
+  { onUsed, nowMs }: { readonly onUsed: (tokens: number) => void; readonly nowMs: () => number },
 ): ModelBudget {
   const caps: ModelCaps = settings.kind === "model" ? settings : {};
+  // A call that goes on past midnight is booked where it was reserved.
+  let day: string | undefined;
   return {
-    reserve: (use) => store.modelBudget.reserve(tenantId, uid, use, caps),
+    reserve(use) {
+      day = new Date(nowMs()).toISOString().slice(0, 10);
+      return store.modelBudget.reserve(tenantId, uid, use, caps, day);
+    },
     async spent(reserved, used) {
       onUsed(used.tokens);
       const difference = { tokens: used.tokens - reserved.tokens, cost: used.cost - reserved.cost };
-      await store.modelBudget.spend(tenantId, uid, difference);
+      await store.modelBudget.spend(tenantId, uid, difference, day);
     },
   };
 }

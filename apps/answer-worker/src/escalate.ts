@@ -40,6 +40,7 @@ export async function escalate(
   const actions: readonly MailboxAction[] = moveTo === undefined ? [] : [{ kind: "move", to: moveTo }];
   const end = { state: "skipped", reason: "escalated", detail: note, actions, ...findings } as const;
   const ended = await deps.store.answering.end(ticket, { ...end, ...(submission && { submission }) });
+  if (ended.kind === "stopped") return void (await deps.store.answering.postpone(ticket, { afterMs: 0, ...findings }));
   if (ended.kind === "not_accepted") return notAccepted(deps, inHand, ended, findings);
   return tell(deps, inHand, ended);
 }

@@ -1,10 +1,10 @@
 import { setImmediate as turn } from "node:timers/promises";
 import type { Ticket } from "@mailfleet/store";
 import { expect, test } from "vitest";
-import { openHands } from "./hands.ts";
+import { maxBytesInHand, openHands } from "./hands.ts";
 
 /** Work that is due, and hands that end it one by one when they are told to. */
-function setUp(slots: number, due: number, slowMs = 60_000) {
+function setUp(slots: number, due: number, slowMs = 60_000, sizeBytes = 0) {
   const draining = new AbortController();
   const open: (() => void)[] = [];
   const claims: number[] = [];
@@ -21,8 +21,9 @@ function setUp(slots: number, due: number, slowMs = 60_000) {
       await turn();
       return Array.from({ length: got }, () => ({ inboundUid: "i" }) as Ticket);
     },
-    answer: () =>
+    answer: (_, onLoaded) =>
       new Promise((resolve) => {
+        onLoaded(sizeBytes);
         open.push(resolve);
         most = Math.max(most, open.length);
       }),
@@ -117,6 +118,19 @@ test("what is slow keeps no slot, and its errand is over; it is waited for all t
   expect(isEmpty).toBe(false);
   await endOne();
   await empty;
+});
+
+test("nothing is claimed while contents fill the memory, slow or not, and what waits is when they are gone", async () => {
+  const { hands, open, endOne, left } = setUp(1, 4, 1, maxBytesInHand / 2);
+  await hands.takeNext();
+  while (open.length < 2) await turn();
+  for (let i = 0; i < 10; i++) await turn();
+  await hands.takeNext();
+  await hands.fill();
+  expect([open.length, left()]).toEqual([2, 2]);
+  await endOne();
+  while (left() > 1) await turn();
+  expect(left()).toBe(1);
 });
 
 test("nothing is claimed once draining began, and what is in hand is waited for", async () => {

@@ -18,13 +18,15 @@ export interface HandsOptions {
   readonly slowMs: number;
   readonly draining: AbortSignal;
   readonly claim: (limit: number) => Promise<readonly Ticket[]>;
-  /** Never rejects. */
-  readonly answer: (ticket: Ticket) => Promise<void>;
+  /** Never rejects. `onLoaded` is told how many bytes the message holds in memory until it is answered. */
+  readonly answer: (ticket: Ticket, onLoaded: (sizeBytes: number) => void) => Promise<void>;
   readonly onError: (error: unknown) => void;
 }
 
 /** Slow messages without a slot; beyond this many they keep theirs. */
 export const maxDetached = 128;
+/** While the contents in hand are larger than this together, nothing is claimed. One round of claims may still pass it. */
+export const maxBytesInHand = 256 * 1_048_576;
 
 export function openHands({ slots, slowMs, draining, claim, answer, onError }: HandsOptions): Hands {
   const inHand = new Map<Promise<void>, string>();
@@ -32,9 +34,12 @@ export function openHands({ slots, slowMs, draining, claim, answer, onError }: H
   /** Slots that are in use, or about to be. */
   let used = 0;
   let detached = 0;
+  let bytesInHand = 0;
   let filling: Promise<void> | undefined;
   /** Something has changed since it was asked what is due. */
   let isStale = false;
+
+  const hasRoom = (): boolean => used < slots && bytesInHand < maxBytesInHand;
 
   /** The slots are taken before it is asked, so that nobody else fills them meanwhile. */
   async function claimFor(want: number): Promise<readonly Ticket[]> {
@@ -65,8 +70,14 @@ export function openHands({ slots, slowMs, draining, claim, answer, onError }: H
       leaveSlot();
       look();
     }, slowMs);
-    const ended = answer(ticket).finally(() => {
+    let bytes = 0;
+    const onLoaded = (sizeBytes: number): void => {
+      bytes += sizeBytes;
+      bytesInHand += sizeBytes;
+    };
+    const ended = answer(ticket, onLoaded).finally(() => {
       clearTimeout(timer);
+      bytesInHand -= bytes;
       inHand.delete(ended);
       if (hasSlot) leaveSlot();
       else detached--;
@@ -85,7 +96,7 @@ export function openHands({ slots, slowMs, draining, claim, answer, onError }: H
   async function fillUp(): Promise<void> {
     try {
       await null; // So that nobody begins another before this one is known.
-      while (isStale && used < slots && !draining.aborted) {
+      while (isStale && hasRoom() && !draining.aborted) {
         isStale = false;
         for (const ticket of await claimFor(slots - used)) void work(ticket);
       }
@@ -97,7 +108,7 @@ export function openHands({ slots, slowMs, draining, claim, answer, onError }: H
   return {
     async takeNext() {
       if (draining.aborted) return;
-      if (used >= slots) {
+      if (!hasRoom()) {
         isStale = true; // Whoever asks now, or ends, looks for it.
         return;
       }

@@ -31,6 +31,8 @@ export interface AnsweringDeps {
 
 /** How often it is asked whether somebody asks for a trial. */
 const trialsMs = 500;
+/** A mailbox that could not be looked at for so long is said to be unreachable, and asked again after a while. */
+const stuckLooks = { stuckMs: 3_600_000, againMs: 600_000, limit: 1_000 } as const;
 /** After `stopping`, for what is in hand to go back. */
 const givingBackMs = 3_000;
 
@@ -73,8 +75,8 @@ export async function startAnswering(
     slowMs: settings.slowMs,
     draining,
     claim: (limit) => store.answering.claim(lease.id, limit, settings.perTenant),
-    answer: (ticket) =>
-      answerOne(deps, ticket, AbortSignal.any([stopping, lapsed.signal])).catch((error: unknown) =>
+    answer: (ticket, onLoaded) =>
+      answerOne({ ...deps, onLoaded }, ticket, AbortSignal.any([stopping, lapsed.signal])).catch((error: unknown) =>
         unreturned.add(ticket, error),
       ),
     onError: reportTo(telemetry, "claim"),
@@ -98,6 +100,10 @@ export async function startAnswering(
     every({ ...ticker("sweep", settings.sweepMs), onTick: () => pulse?.beat() }, async () => {
       await unreturned.giveBack();
       await sweep({ store, telemetry, hands, workerId: lease.id });
+    }),
+    every(ticker("looks", stuckLooks.againMs / 10), async () => {
+      const count = await store.answering.endStuckLooks(stuckLooks);
+      if (count > 0) telemetry.log.warn({ event: "looks_stuck", count }, "mailboxes could not be looked at for long");
     }),
     every(ticker("trials", trialsMs), () => trials.take(lease.id)),
   ]);

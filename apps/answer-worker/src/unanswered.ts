@@ -25,8 +25,6 @@ export interface InHand {
 
 /** Tries of what has no settings for it. */
 const defaultMaxTries = 5;
-/** Before the outbox is asked again that was busy, or whose account has used up its limit. */
-const outboxWaitMs = { busy: 5_000, rate_limited: 60_000 } as const;
 
 /** A failed try: again later, or the end. */
 export async function fail(
@@ -49,26 +47,14 @@ export async function fail(
   else telemetry.answerFailed(facts);
 }
 
-/** The outbox did not take it: it waits where time will help, and ends where only a person can. */
-export async function notAccepted(
+/** The outbox did not take it, for want of an account: only a person can help. */
+export const notAccepted = (
   deps: CarryOutDeps,
   inHand: InHand,
   { code, detail }: { readonly code: string; readonly detail: string },
   findings: Findings,
-): Promise<void> {
-  const { answering } = deps.store;
-  switch (code) {
-    case "tenant_suspended":
-      await answering.postpone(inHand.ticket, { afterMs: 0, ...findings });
-      return;
-    case "busy":
-    case "rate_limited":
-      await answering.postpone(inHand.ticket, { afterMs: outboxWaitMs[code], ...findings });
-      return;
-    default:
-      return fail(deps, inHand, { kind: "failed", permanent: true, code, detail, endsAs: "failed", ...findings });
-  }
-}
+): Promise<void> =>
+  fail(deps, inHand, { kind: "failed", permanent: true, code, detail, endsAs: "failed", ...findings });
 
 /** Says of a message that has ended unanswered that it has. */
 export function tell({ telemetry }: CarryOutDeps, { ticket, mailbox }: InHand, ended: Ended): void {
