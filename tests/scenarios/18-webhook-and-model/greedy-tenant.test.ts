@@ -43,4 +43,4 @@ test("a tenant with much mail and a service that says nothing keeps no other ten
   silence.resolve({ action: "answer", text: "At last." });
   const late = await storiesIn(fleet, "greedy", "help", 20);
   expect(late.every(({ state }) => state === "answered")).toBe(true);
-});
+}, 60_000);
