@@ -55,7 +55,8 @@ export function watchSettings({ integer, duration }: Reader) {
     ),
     messageBytes: integer("WATCH_MESSAGE_BYTES", "Larger messages are recorded without their content, and skipped.", {
       min: 65_536,
-      max: 33_554_432,
+      // What the parser reads at most.
+      max: 27_262_976,
       otherwise: 26_214_400,
     }),
     bytesInFlight: integer("WATCH_BYTES_IN_FLIGHT", "Content that one process holds at once.", {

@@ -16,6 +16,14 @@ const reasons = [
   ["what could not be read", { ...whole, isWhole: false }, undefined, {}, {}, "unreadable"],
   ["what arrived before the beginning", { ...whole, arrivedAt: ago(101 * hour) }, undefined, {}, {}, "before_start"],
   ["the second in which it began", { ...whole, arrivedAt: ago(100 * hour + 900) }, ago(0), {}, {}, undefined],
+  [
+    "what is new by its UID, where the mail server's clock is behind",
+    { ...whole, arrivedAt: ago(100 * hour + 200_000) },
+    ago(0),
+    {},
+    { isSinceFirst: true },
+    undefined,
+  ],
   ["what arrived too long ago", { ...whole, arrivedAt: ago(73 * hour) }, undefined, {}, {}, "too_old"],
   [
     "what arrived long ago and says it was written since",

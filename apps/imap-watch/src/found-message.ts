@@ -19,6 +19,9 @@ export interface TakingRules {
   readonly maxContentBytes: number;
 }
 
+/** So far may a mail server's clock be behind the database's, by which mailboxes begin, before new mail counts as old. */
+const mailClockToleranceMs = 300_000;
+
 /** What it is recorded as, with its content where it is kept. */
 export interface Recordable extends FoundMessage {
   readonly content?: Buffer;
@@ -58,13 +61,14 @@ export function skipReasonOf(
   { arrivedAt, sizeBytes, isWhole }: Pick<Found, "arrivedAt" | "sizeBytes" | "isWhole">,
   date: Date | undefined,
   { role, maxAgeMs, startAt, maxContentBytes }: TakingRules,
-  { isAskedFor = false }: HowFound,
+  { isAskedFor = false, isSinceFirst = false }: HowFound,
   now: Date,
 ): SkipReason | undefined {
   if (role === "notify") return "role_notify";
   if (!isWhole) return sizeBytes > maxContentBytes ? "too_large" : "unreadable";
-  // INTERNALDATE has whole seconds.
-  if (!isAskedFor && arrivedAt.getTime() < startAt.getTime() - 1_000) return "before_start";
+  // INTERNALDATE has whole seconds; it is asked for less where the UID says already that the message is new.
+  const toleranceMs = isSinceFirst ? mailClockToleranceMs : 1_000;
+  if (!isAskedFor && arrivedAt.getTime() < startAt.getTime() - toleranceMs) return "before_start";
   // A Date in the future says nothing; one in the past may be the time at which it was written, offline.
   const writtenMs = Math.min(date?.getTime() ?? 0, now.getTime());
   return Math.max(arrivedAt.getTime(), writtenMs) < now.getTime() - maxAgeMs ? "too_old" : undefined;

@@ -12,7 +12,7 @@ import {
   type Trouble,
 } from "@mailfleet/mailbox";
 import type { Queues } from "@mailfleet/queue";
-import { crashPoint } from "@mailfleet/service";
+import { crashPoint, monotonicClock } from "@mailfleet/service";
 import type { MailboxState, OpenedMailbox, Ownership, Position, Store, WorkerLease } from "@mailfleet/store";
 import type { Telemetry } from "@mailfleet/telemetry";
 import { carryOut, SpecialFolders } from "./carry-out.ts";
@@ -25,7 +25,7 @@ export interface MailboxWatchDeps {
   readonly store: Pick<Store, "following" | "mailboxes" | "mailboxActions" | "accessTokens" | "blobs">;
   readonly queues: Pick<Queues, "wakeAnswer">;
   readonly telemetry: Telemetry;
-  readonly lease: Pick<WorkerLease, "holds">;
+  readonly lease: Pick<WorkerLease, "holds" | "databaseNowMs">;
   readonly room: Room;
   readonly settings: WatchSettings;
 }
@@ -91,7 +91,7 @@ export class MailboxWatch implements MailboxSink {
       return { kind: "wait", ms: untilToldMs };
     }
     if (position.state === "paused" && position.resume === null) return { kind: "wait", ms: untilToldMs };
-    const retryMs = (position.retryAt?.getTime() ?? 0) - Date.now();
+    const retryMs = (position.retryAt?.getTime() ?? 0) - this.nowMs();
     if (retryMs > 0 && (position.state === "quarantined" || position.state === "unreachable")) {
       return { kind: "wait", ms: retryMs };
     }
@@ -121,7 +121,7 @@ export class MailboxWatch implements MailboxSink {
   async record(place: FolderPlace, found: readonly Found[], progress: Progress, how: HowFound): Promise<void> {
     const { store, queues, telemetry } = this.#deps;
     const rules = this.#rules as TakingRules;
-    const messages = found.map((one) => recordableOf(one, rules, how, new Date()));
+    const messages = found.map((one) => recordableOf(one, rules, how, new Date(this.nowMs())));
     for (const message of messages) await this.#putIntoBlobStore(message);
     crashPoint("watch-before-record", this.#mailboxId);
     const verdicts = await store.following.record(
@@ -155,7 +155,11 @@ export class MailboxWatch implements MailboxSink {
   }
 
   reserve(bytes: number, signal: AbortSignal): Promise<Disposable> {
-    return this.#deps.room.reserve(bytes, signal);
+    return this.#deps.room.reserve(this.#tenantId, bytes, signal);
+  }
+
+  nowMs(): number {
+    return this.#deps.lease.databaseNowMs();
   }
 
   async attend(session: Session, lookThrough: LookThrough): Promise<void> {
@@ -163,17 +167,23 @@ export class MailboxWatch implements MailboxSink {
     const position = await store.following.begin(this.#owner);
     if (!position) return void this.#notOurs();
     if (position.backfill) await lookThrough(position.backfill);
+    // A process that was paused must not act on what another may be doing by now.
+    const mayAct = () => this.#deps.lease.holds(this.#owner.workerId);
     for (;;) {
       const due = await store.mailboxActions.due(this.#owner.mailboxUid, actionsAtOnce);
+      const delayed = new Set<string>();
       for (const one of due) {
-        // A process that was paused must not act on what another may be doing by now.
-        if (!this.#deps.lease.holds(this.#owner.workerId)) return;
+        if (!mayAct()) return;
+        if (one.inbound && delayed.has(one.inbound.uid)) continue;
         crashPoint("watch-before-action", this.#mailboxId);
-        const outcome = await carryOut(session, this.#folders ?? new SpecialFolders(session), one);
+        const outcome = await carryOut(session, this.#folders ?? new SpecialFolders(session), one, mayAct);
+        if (!outcome) return;
         crashPoint("watch-after-action", this.#mailboxId);
         if (!(await store.mailboxActions.settle(this.#owner, one.id, outcome))) return void this.#notOurs();
         crashPoint("watch-after-settle", this.#mailboxId);
-        if (one.action.kind === "look" && one.inbound) this.#deps.queues.wakeAnswer(one.inbound.uid);
+        // What comes after it about the same message waits for it.
+        if (outcome.kind === "again" && one.inbound) delayed.add(one.inbound.uid);
+        else if (one.action.kind === "look" && one.inbound) this.#deps.queues.wakeAnswer(one.inbound.uid);
       }
       if (due.length < actionsAtOnce) return;
     }
@@ -192,7 +202,7 @@ export class MailboxWatch implements MailboxSink {
       await this.#deps.store.accessTokens.forget(this.#owner.mailboxUid);
       return this.#restart();
     }
-    const retryAt = new Date(Date.now() + retryMs);
+    const retryAt = new Date(this.nowMs() + retryMs);
     await this.#change(stateOf(trouble), { reason: kind, detail: `${trouble.code}: ${detail}`, retryAt }, retryMs);
   }
 
@@ -208,7 +218,7 @@ export class MailboxWatch implements MailboxSink {
   async #credentials(mailbox: OpenedMailbox, signal: AbortSignal): ReturnType<typeof credentialsOf> {
     const { store, settings } = this.#deps;
     const turnMs = await store.following.reserveLogin(mailbox.settings.host, 1_000 / settings.loginsPerSecond);
-    await pause(turnMs, signal);
+    if (turnMs > 0) await monotonicClock.sleep(turnMs, signal);
     if (signal.aborted) {
       return { kind: "trouble", trouble: { kind: "unreachable", code: "LEFT", detail: "the mailbox is being left" } };
     }
@@ -297,17 +307,4 @@ function startOf(
     maxContentBytes,
     position: { uidValidity, watermark, reconciledAt, resume },
   };
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (ms <= 0 || signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-  });
 }

@@ -27,7 +27,7 @@ test("no more is held at once than is allowed, and who came first goes first", a
   const room = openRoom(waiting({}), limits);
   const order: string[] = [];
   const take = async (name: string, bytes: number) => {
-    const held = await room.reserve(bytes, never);
+    const held = await room.reserve(name, bytes, never);
     order.push(name);
     return held;
   };
@@ -47,13 +47,45 @@ test("no more is held at once than is allowed, and who came first goes first", a
 
 test("whoever gives up waiting leaves the line", async () => {
   const room = openRoom(waiting({}), limits);
-  const held = await room.reserve(100, never);
+  const held = await room.reserve("a", 100, never);
   const ending = new AbortController();
-  const gaveUp = expect(room.reserve(50, ending.signal)).rejects.toThrow();
-  const next = room.reserve(50, never);
+  const gaveUp = expect(room.reserve("b", 50, ending.signal)).rejects.toThrow();
+  const next = room.reserve("c", 50, never);
   ending.abort();
   await gaveUp;
   held[Symbol.dispose]();
   (await next)[Symbol.dispose]();
   expect(room.hasRoom("anybody")).toBe(true);
+});
+
+test("a tenant whose servers take their time holds its share, and keeps no other waiting", async () => {
+  const room = openRoom(waiting({}), limits);
+  const order: string[] = [];
+  const take = async (tenantId: string, bytes: number) => {
+    const held = await room.reserve(tenantId, bytes, never);
+    order.push(tenantId);
+    return held;
+  };
+  const first = await take("slow", 20);
+  const more = [take("slow", 20), take("slow", 20)];
+  expect([room.hasRoom("slow"), room.hasRoom("other")]).toEqual([false, true]);
+  // One that is larger than the share goes alone.
+  await take("other", 60);
+  await take("third", 20);
+  expect(order).toEqual(["slow", "other", "third"]);
+  first[Symbol.dispose]();
+  await more[0];
+  expect(order).toEqual(["slow", "other", "third", "slow"]);
+});
+
+test("tenants that wait for room get it in turn", async () => {
+  const room = openRoom(waiting({}), limits);
+  const order: string[] = [];
+  const all = await room.reserve("large", 100, never);
+  for (const tenantId of ["a", "a", "b", "b"]) {
+    void room.reserve(tenantId, 10, never).then(() => order.push(tenantId));
+  }
+  all[Symbol.dispose]();
+  await new Promise(setImmediate);
+  expect(order).toEqual(["a", "b", "a", "b"]);
 });

@@ -14,22 +14,61 @@ export interface Room {
   /** Asks the database what waits. */
   look(): Promise<void>;
   hasRoom(tenantId: string): boolean;
-  /** First come, first served. More than there is altogether counts as all of it. */
-  reserve(bytes: number, signal: AbortSignal): Promise<Disposable>;
+  /**
+   * First come, first served within a tenant, and tenants in turn. A tenant holds its share at most, or one reservation
+   * that is larger: servers that take their time keep no other tenant waiting. More than there is altogether counts as
+   * all of it.
+   */
+  reserve(tenantId: string, bytes: number, signal: AbortSignal): Promise<Disposable>;
+}
+
+/** The part of the bytes in flight that one tenant may hold. */
+const tenantShare = 1 / 4;
+
+interface Place {
+  readonly bytes: number;
+  readonly go: () => void;
+}
+
+/** What a tenant holds, and its line. */
+interface Holding {
+  bytes: number;
+  readonly line: Place[];
 }
 
 export function openRoom(following: Pick<Store["following"], "backlog">, limits: RoomLimits): Room {
   let waiting = 0;
   let byTenant: ReadonlyMap<string, number> = new Map();
   let free = limits.bytesInFlight;
-  const line: { readonly bytes: number; readonly go: () => void }[] = [];
+  const shareBytes = limits.bytesInFlight * tenantShare;
+  /** In the order of their turns. Only tenants that hold something, or wait for it. */
+  const holdings = new Map<string, Holding>();
+  /** Somebody who holds less than his share waits. */
+  let isFull = false;
 
   const advance = () => {
-    for (let first = line[0]; first && first.bytes <= free; first = line[0]) {
-      line.shift();
-      free -= first.bytes;
-      first.go();
+    isFull = false;
+    for (let hasMoved = true; hasMoved && !isFull; ) {
+      hasMoved = false;
+      for (const [tenantId, holding] of [...holdings]) {
+        const [first] = holding.line;
+        if (!first || (holding.bytes > 0 && holding.bytes + first.bytes > shareBytes)) continue;
+        // Nobody goes past the one whose turn it is, or what is large would never get its room.
+        isFull = first.bytes > free;
+        if (isFull) break;
+        holding.line.shift();
+        holding.bytes += first.bytes;
+        free -= first.bytes;
+        hasMoved = true;
+        holdings.delete(tenantId);
+        holdings.set(tenantId, holding);
+        first.go();
+      }
     }
+  };
+
+  const tidy = (tenantId: string, { bytes, line }: Holding) => {
+    if (bytes === 0 && line.length === 0) holdings.delete(tenantId);
   };
 
   return {
@@ -40,19 +79,26 @@ export function openRoom(following: Pick<Store["following"], "backlog">, limits:
     },
 
     hasRoom: (tenantId) =>
-      waiting < limits.maxWaiting && (byTenant.get(tenantId) ?? 0) < limits.maxWaitingPerTenant && line.length === 0,
+      waiting < limits.maxWaiting &&
+      (byTenant.get(tenantId) ?? 0) < limits.maxWaitingPerTenant &&
+      !isFull &&
+      (holdings.get(tenantId)?.line.length ?? 0) === 0,
 
-    async reserve(wanted, signal) {
+    async reserve(tenantId, wanted, signal) {
       const bytes = Math.min(wanted, limits.bytesInFlight);
+      const holding: Holding = holdings.get(tenantId) ?? { bytes: 0, line: [] };
+      holdings.set(tenantId, holding);
       const granted = Promise.withResolvers<void>();
-      const place = { bytes, go: granted.resolve };
+      const place: Place = { bytes, go: granted.resolve };
       const leave = () => {
-        const at = line.indexOf(place);
-        if (at >= 0) line.splice(at, 1);
+        const at = holding.line.indexOf(place);
+        if (at < 0) return;
+        holding.line.splice(at, 1);
+        tidy(tenantId, holding);
         granted.reject(signal.reason);
         advance();
       };
-      line.push(place);
+      holding.line.push(place);
       advance();
       signal.addEventListener("abort", leave, { once: true });
       try {
@@ -66,7 +112,9 @@ export function openRoom(following: Pick<Store["following"], "backlog">, limits:
         [Symbol.dispose]() {
           if (!isHeld) return;
           isHeld = false;
+          holding.bytes -= bytes;
           free += bytes;
+          tidy(tenantId, holding);
           advance();
         },
       };

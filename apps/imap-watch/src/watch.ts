@@ -80,7 +80,9 @@ export async function startWatch(
     loop("news", settings.watchNewsMs, () => mailboxes.heed(keeper.shards)),
     loop("mailboxes", refreshMs, () => mailboxes.refresh(keeper.shards)),
     loop("room", roomMs, () => room.look()),
-    loop("verifications", questionMs, (signal) => answerVerifications({ store, workerId: () => lease.id }, signal)),
+    loop("verifications", questionMs, (signal) =>
+      answerVerifications({ store, settings, workerId: () => lease.id }, signal),
+    ),
   ]);
   pulse?.[Symbol.dispose]();
   await keeper.releaseAll();

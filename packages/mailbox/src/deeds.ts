@@ -8,10 +8,17 @@ export type DeedOutcome =
   /** The message is not in the folder any more: somebody moved or removed it. */
   | { readonly kind: "gone" }
   /** The server said no. */
-  | { readonly kind: "refused"; readonly code: string; readonly detail: string };
+  | { readonly kind: "refused"; readonly code: string; readonly detail: string }
+  /** `mayAct` said no: the mailbox may be another's by now. */
+  | { readonly kind: "held_back" };
 
 const done: DeedOutcome = { kind: "done" };
 const gone: DeedOutcome = { kind: "gone" };
+const heldBack: DeedOutcome = { kind: "held_back" };
+const always = () => true;
+
+/** Asked right before anything is changed: a process that was paused must not act on what it saw before. */
+export type MayAct = () => boolean;
 const refused = ({ code, detail }: Refusal): DeedOutcome => ({ kind: "refused", code, detail });
 
 /** Sets and takes away flags. A flag that the folder does not keep is left out, as are those of a message that has gone. */
@@ -20,11 +27,13 @@ export async function changeFlags(
   folder: Folder,
   uid: number,
   { add = [], remove = [] }: { readonly add?: readonly string[]; readonly remove?: readonly string[] },
+  mayAct: MayAct = always,
 ): Promise<DeedOutcome> {
   await inFolder(line, folder);
   const present = await isPresent(line, uid);
   if (!present.ok) return refused(present);
   if (!present.value) return gone;
+  if (!mayAct()) return heldBack;
   const kept = add.filter((flag) => keepsFlag(folder, flag));
   if (kept.length > 0) {
     const answer = await line.command("STORE", () =>
@@ -51,7 +60,7 @@ export async function moveMessage(
   folder: Folder,
   uid: number,
   to: string,
-  { messageId }: { readonly messageId?: string } = {},
+  { messageId, mayAct = always }: { readonly messageId?: string; readonly mayAct?: MayAct } = {},
 ): Promise<DeedOutcome> {
   await inFolder(line, folder);
   const present = await isPresent(line, uid);
@@ -59,17 +68,22 @@ export async function moveMessage(
   if (!present.value) return gone;
   const has = (capability: string) => line.client.capabilities.has(capability) || line.client.enabled.has("IMAP4REV2");
   if (has("MOVE")) {
+    if (!mayAct()) return heldBack;
     const answer = await withFolder(line, to, () =>
       line.command("MOVE", () => line.client.messageMove(String(uid), to, { uid: true })),
     );
     return answer.ok ? done : refused(answer);
   }
-  if (!(await isThere(line, folder, to, messageId))) {
+  const isThere = await hasMessage(line, folder, to, messageId);
+  if (!isThere.ok) return refused(isThere);
+  if (!mayAct()) return heldBack;
+  if (!isThere.value) {
     const copied = await withFolder(line, to, () =>
       line.command("COPY", () => line.client.messageCopy(String(uid), to, { uid: true })),
     );
     if (!copied.ok) return refused(copied);
   }
+  if (!mayAct()) return heldBack;
   const removed = await line.command("EXPUNGE", () =>
     has("UIDPLUS")
       ? line.client.messageDelete(String(uid), { uid: true })
@@ -79,12 +93,16 @@ export async function moveMessage(
 }
 
 /** Puts a message into a folder, which is made where it is missing, unless one with its Message-ID is there already. */
-export async function appendOnce(line: Line, { to, messageId, bytes, flags }: AppendedMessage): Promise<DeedOutcome> {
+export async function appendOnce(
+  line: Line,
+  { to, messageId, bytes, flags, mayAct = always }: AppendedMessage,
+): Promise<DeedOutcome> {
   const opened = await openOrCreate(line, to);
   if (!opened.ok) return refused(opened);
   const found = await listByMessageId(line, messageId);
   if (!found.ok) return refused(found);
   if (found.value.length > 0) return done;
+  if (!mayAct()) return heldBack;
   const answer = await line.command("APPEND", () => line.client.append(to, bytes, [...flags]), line.limits.contentMs);
   return answer.ok ? done : refused(answer);
 }
@@ -96,6 +114,7 @@ export interface AppendedMessage {
   readonly messageId: string;
   readonly bytes: Buffer;
   readonly flags: readonly string[];
+  readonly mayAct?: MayAct;
 }
 
 async function openOrCreate(line: Line, path: string): Promise<Answer<true>> {
@@ -119,12 +138,28 @@ async function withFolder<T>(line: Line, path: string, act: () => Promise<Answer
 }
 
 /** Looks into another folder, and comes back. */
-async function isThere(line: Line, folder: Folder, path: string, messageId: string | undefined): Promise<boolean> {
-  if (messageId === undefined) return false;
-  const opened = await selectFolder(line, path, { readOnly: true });
-  const found = opened.ok ? await listByMessageId(line, messageId) : undefined;
+async function hasMessage(
+  line: Line,
+  folder: Folder,
+  path: string,
+  messageId: string | undefined,
+): Promise<Answer<boolean>> {
+  if (messageId === undefined) return { ok: true, value: false };
+  const found = await searchIn(line, path, () => listByMessageId(line, messageId));
   await inFolder(line, folder);
-  return found?.ok === true && found.value.length > 0;
+  return found.ok ? { ok: true, value: found.value.length > 0 } : found;
+}
+
+/** Searches another folder, which stays open. Nothing lies in a folder that is not there; of others only the server can tell. */
+export async function searchIn(
+  line: Line,
+  path: string,
+  search: () => Promise<Answer<readonly number[]>>,
+): Promise<Answer<readonly number[]>> {
+  const opened = await selectFolder(line, path, { readOnly: true });
+  if (opened.ok) return search();
+  const { code, detail } = opened.trouble;
+  return code === "NONEXISTENT" ? { ok: true, value: [] } : { ok: false, code, detail };
 }
 
 async function isPresent(line: Line, uid: number): Promise<Answer<boolean>> {

@@ -59,9 +59,9 @@ function notOpened(path: string, { code, detail }: Refusal, missing: boolean): T
 }
 
 /** The folder of a special use (RFC 6154), or the one whose name says so; undefined where there is none. */
-export async function findSpecialFolder(line: Line, use: SpecialUse): Promise<string | undefined> {
+export async function findSpecialFolder(line: Line, use: SpecialUse): Promise<string | undefined | Refusal> {
   const answer = await line.command("LIST", () => line.client.list());
-  if (!answer.ok) return undefined;
+  if (!answer.ok) return answer;
   return answer.value.find(({ specialUse }) => specialUse === use)?.path;
 }
 

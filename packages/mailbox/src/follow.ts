@@ -190,7 +190,9 @@ class Life {
     const isBegun = await this.#insist(session, () => this.#begin(taking, session, start));
     if (isBegun === false) return { kind: "left", againMs: this.#limits.maxSinkRetryMs, isForTrouble: true };
 
-    const sinceReconciledMs = start.position.reconciledAt ? Date.now() - start.position.reconciledAt.getTime() : 0;
+    const sinceReconciledMs = start.position.reconciledAt
+      ? this.#sink.nowMs() - start.position.reconciledAt.getTime()
+      : 0;
     const reconcileMs = () => this.#limits.reconcileMs * (0.75 + 0.5 * this.#random());
     let reconcileAt = this.#clock.now() + reconcileMs() - sinceReconciledMs;
     let completeAt = this.#clock.now() + this.#limits.completeMs;

@@ -1,6 +1,6 @@
 /** Follows a mailbox over IMAP (RFC 3501, 9051, 2177, 4315, 6154, 6851, 7162). The only door to imapflow. */
 export type { Abilities } from "./abilities.ts";
-export type { AppendedMessage, DeedOutcome } from "./deeds.ts";
+export type { AppendedMessage, DeedOutcome, MayAct } from "./deeds.ts";
 export { type FetchedMessage, MessageGoneError, type Place } from "./fetching.ts";
 export type { Folder, SpecialUse } from "./folder.ts";
 export {

@@ -1,6 +1,6 @@
 import { type FetchedMessage, MessageGoneError } from "./fetching.ts";
 import { openMailbox, type Session } from "./session.ts";
-import type { FolderPlace, HowFound, MailboxSink, Start } from "./sink.ts";
+import type { FolderPlace, HowFound, MailboxSink, Progress, Start } from "./sink.ts";
 import { MailboxTroubleError } from "./trouble.ts";
 
 /** How often a message is begun to be read before it is recorded without its content. */
@@ -9,10 +9,18 @@ const connectRetryMs = 5_000;
 const recordRetryMs = 250;
 const maxRetryMs = 300_000;
 
+/** What a large message was listed for. */
+export interface LargeJob {
+  readonly how: HowFound;
+  readonly key?: string;
+}
+
 interface Waiting {
   readonly message: FetchedMessage;
-  readonly how: HowFound;
+  readonly job: LargeJob;
   tries: number;
+  /** So much of it is read at most, and held for it. */
+  allowedBytes: number;
 }
 
 /**
@@ -24,7 +32,7 @@ export class LargeMessages {
   readonly #start: Start;
   readonly #sink: MailboxSink;
   readonly #place: FolderPlace;
-  readonly #watermark: (except: number) => number;
+  readonly #progressWith: (uid: number, job: LargeJob) => Progress;
   readonly #waiting: Waiting[] = [];
   #reading = false;
 
@@ -33,13 +41,13 @@ export class LargeMessages {
     sink: MailboxSink,
     place: FolderPlace,
     signal: AbortSignal,
-    watermark: (except: number) => number,
+    progressWith: (uid: number, job: LargeJob) => Progress,
   ) {
     this.#signal = signal;
     this.#start = start;
     this.#sink = sink;
     this.#place = place;
-    this.#watermark = watermark;
+    this.#progressWith = progressWith;
   }
 
   /** The lowest UID that is not yet recorded, save `except`: the watermark must stay below. */
@@ -52,10 +60,23 @@ export class LargeMessages {
     return this.#waiting.some(({ message }) => message.uid === uid);
   }
 
-  add(messages: readonly FetchedMessage[], how: HowFound): void {
+  /** Whether something of that job, or of another such look at the past, is not recorded yet, save `exceptUid`. */
+  isReadingFor(job: LargeJob, exceptUid?: number): boolean {
+    return this.#waiting.some(
+      (one) => (one.job === job || (one.job.how.isAskedFor && job.how.isAskedFor)) && one.message.uid !== exceptUid,
+    );
+  }
+
+  isReadingForKey(key: string): boolean {
+    return this.#waiting.some(({ job }) => job.key === key);
+  }
+
+  add(messages: readonly FetchedMessage[], job: LargeJob): void {
     const known = new Set(this.#waiting.map(({ message }) => message.uid));
     for (const message of messages) {
-      if (!known.has(message.uid)) this.#waiting.push({ message, how, tries: 0 });
+      if (known.has(message.uid)) continue;
+      const allowedBytes = Math.min(message.sizeBytes, this.#start.maxContentBytes) + 1;
+      this.#waiting.push({ message, job, tries: 0, allowedBytes });
     }
     if (this.#waiting.length === 0 || this.#reading) return;
     this.#reading = true;
@@ -81,15 +102,16 @@ export class LargeMessages {
   }
 
   async #take(session: Session, next: Waiting): Promise<void> {
-    const { message, how } = next;
-    using _held = await this.#sink.reserve(message.sizeBytes, this.#signal);
+    const { message, job } = next;
+    using _held = await this.#sink.reserve(next.allowedBytes, this.#signal);
     const bytes = await this.#read(session, next);
+    if (bytes === "more") return;
     // What was read is not read again because it could not be recorded.
     for (let failures = 1; !this.#signal.aborted; failures++) {
       try {
         const found = bytes instanceof Buffer ? { ...message, bytes, isWhole: true } : message;
-        const progress = { watermark: this.#watermark(message.uid) };
-        await this.#sink.record(this.#place, bytes === "gone" ? [] : [found], progress, how);
+        const progress = this.#progressWith(message.uid, job);
+        await this.#sink.record(this.#place, bytes === "gone" ? [] : [found], progress, job.how);
         this.#waiting.shift();
         return;
       } catch (error) {
@@ -100,13 +122,16 @@ export class LargeMessages {
     }
   }
 
-  /** The whole content; `cut` where it is longer than is taken, or was too much for the connection too often. */
-  async #read(session: Session, next: Waiting): Promise<Buffer | "gone" | "cut"> {
+  /**
+   * The whole content; `cut` where it is longer than is taken, or was too much for the connection too often; `more` where
+   * it is longer than the server said, so that room for all of it must be had first.
+   */
+  async #read(session: Session, next: Waiting): Promise<Buffer | "gone" | "cut" | "more"> {
     const limit = this.#start.maxContentBytes;
     if (next.tries++ >= triesPerMessage) return "cut";
     const pieces: Buffer[] = [];
     try {
-      for await (const piece of session.content(next.message.uid, limit + 1)) {
+      for await (const piece of session.content(next.message.uid, next.allowedBytes)) {
         pieces.push(piece);
         if (this.#signal.aborted) break;
       }
@@ -114,8 +139,11 @@ export class LargeMessages {
       if (error instanceof MessageGoneError) return "gone";
       throw error;
     }
-    const bytes = Buffer.concat(pieces);
-    return bytes.length <= limit ? bytes : "cut";
+    const readBytes = pieces.reduce((sum, { length }) => sum + length, 0);
+    if (readBytes > limit) return "cut";
+    if (readBytes < next.allowedBytes) return Buffer.concat(pieces);
+    next.allowedBytes = limit + 1;
+    return "more";
   }
 
   #pause(baseMs: number, failures: number): Promise<void> {
@@ -137,7 +165,7 @@ export class LargeMessages {
 }
 
 /** Resolves after `ms`, or at once when `signal` aborts. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
+function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();
     const done = () => {

@@ -10,6 +10,8 @@ export interface ImapTimeLimits {
   readonly commandMs: number;
   /** One piece of content, of at most `sizeLimits.pieceBytes`, on its way; also one APPEND. */
   readonly contentMs: number;
+  /** The whole of a large message, piece by piece: a server that trickles must not keep the memory that is held for it. */
+  readonly downloadMs: number;
   /**
    * IDLE is begun anew after that long: well before the 30 minutes after which servers may log us out (RFC 2177), and
    * before the 5 minutes after which address translators forget a quiet connection.
@@ -27,6 +29,7 @@ export const imapTimeLimits: ImapTimeLimits = {
   loginMs: 60_000,
   commandMs: 60_000,
   contentMs: 120_000,
+  downloadMs: 600_000,
   idleMs: 240_000,
   doneMs: 15_000,
   logoutMs: 2_000,

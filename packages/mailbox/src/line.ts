@@ -155,6 +155,12 @@ export class Line {
     this.client.close();
   }
 
+  /** Ends the connection where `what`, more than one command, is not over after `limitMs`; disposed of when it is. */
+  within(what: string, limitMs: number): Disposable {
+    const timer = setTimeout(() => this.#expire(what), limitMs);
+    return { [Symbol.dispose]: () => clearTimeout(timer) };
+  }
+
   #expire(what: string): void {
     this.#end({ kind: "unreachable", code: "TIMEOUT", detail: `${what} took too long` });
     this.close();

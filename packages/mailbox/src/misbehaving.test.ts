@@ -274,3 +274,48 @@ test("a large message that was read is recorded once the database is back, witho
   expect(server.commands.filter((command) => /FETCH 1 .*<262144/.test(command))).toHaveLength(1);
   await until(() => sink.start.position.watermark === 1);
 });
+
+test("what a window, or a person's word, was for is done only when its large messages are recorded too", async () => {
+  const asked = { uidValidity: server.folder().uidValidity, watermark: 0, reconciledAt: null, resume: "skip" } as const;
+  const sink = new MemorySink(startOf({ position: asked }));
+  server.append(letter("large", "0123456789abcdef\r\n".repeat(30_000)));
+  server.append(letter("small"));
+  // The second connection, over which the large one is read.
+  server.misbehaves({ at: "LOGIN", does: "hang_up", aboveConnections: 1 });
+  {
+    await using watch = followed(sink);
+    await watch.takes("small");
+    await until(() => sink.errors.length > 0);
+    expect(sink.start.position).toMatchObject({ watermark: 0, resume: "skip" });
+    expect(sink.progress.some(({ isComplete, resumeDone }) => isComplete || resumeDone)).toBe(false);
+  }
+  server.behaves();
+  await using watch = followed(sink);
+  await watch.takes("small", "large");
+  expect(sink.recorded.map(({ asSkipped }) => asSkipped)).toEqual(["before_start", "before_start"]);
+  await until(() => sink.start.position.resume === null && sink.start.position.watermark === 2);
+});
+
+test("a server that trickles a large message is left after the time that all of it may take", async () => {
+  const slow = { ...timeLimits, contentMs: 10_000, downloadMs: 60 };
+  const sink = new MemorySink(startOf({ timeLimits: slow }));
+  server.append(letter("large", "0123456789abcdef\r\n".repeat(30_000)));
+  server.misbehaves({ at: "UID FETCH", does: "stall", aboveConnections: 1, times: 1 });
+  await using _watch = followed(sink);
+  await until(() => sink.errors.length === 1);
+  expect(String(sink.errors[0])).toContain("TIMEOUT");
+});
+
+test("room is held for what may be read of a large message, and for all of it before more than the server said is read", async () => {
+  const reserved: number[] = [];
+  const sink = new MemorySink(startOf());
+  sink.reserve = async (bytes) => {
+    reserved.push(bytes);
+    return { [Symbol.dispose]: () => {} };
+  };
+  await using watch = followed(sink);
+  const content = letter("large", "0123456789abcdef\r\n".repeat(30_000));
+  server.append(content);
+  await watch.takes("large");
+  expect(reserved).toContain(content.length + 1);
+});

@@ -28,7 +28,12 @@ const plans = [
 
 describe("what to do first", () => {
   test.for(plans)("%s", ([, position, folder, kind]) => {
-    expect(planOf(position, folder).kind).toBe(kind);
+    expect(planOf({ resume: null, ...position }, folder).kind).toBe(kind);
+  });
+
+  test("a word about what is unknown is carried out to its end, whatever was recorded under the new numbers", () => {
+    const position = { uidValidity: 7, watermark: 4, resume: "skip" } as const;
+    expect(planOf(position, { uidValidity: 7, uidNext: 9 }).kind).toBe("renumbered");
   });
 });
 

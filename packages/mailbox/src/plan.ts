@@ -4,6 +4,8 @@ import type { TroubleKind } from "./trouble.ts";
 export interface KnownPosition {
   readonly uidValidity: number | null;
   readonly watermark: number | null;
+  /** A person's word about the messages that a renumbering left unknown; null once it is carried out. */
+  readonly resume: "answer" | "skip" | null;
 }
 
 /** What to do first with a folder that was just opened. */
@@ -20,11 +22,12 @@ export type Plan =
  * was restored from an older copy hands out UIDs again that we have seen.
  */
 export function planOf(
-  { uidValidity, watermark }: KnownPosition,
+  { uidValidity, watermark, resume }: KnownPosition,
   folder: { readonly uidValidity: number; readonly uidNext?: number },
 ): Plan {
   if (uidValidity === null) return { kind: "first" };
-  if (uidValidity !== folder.uidValidity) return { kind: "renumbered" };
+  // Some of what was unknown may have been recorded under the new numbers already; the word is for the rest as well.
+  if (uidValidity !== folder.uidValidity || resume !== null) return { kind: "renumbered" };
   if (watermark === null) return { kind: "first" };
   if (folder.uidNext !== undefined && folder.uidNext <= watermark) return { kind: "renumbered" };
   return { kind: "go_on", watermark };

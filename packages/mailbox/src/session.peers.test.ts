@@ -239,7 +239,7 @@ describe("deeds can be done again", () => {
     const user = someUser();
     await using session = await opened(user);
     const to = await session.findSpecialFolder("\\Sent");
-    assert(to);
+    assert(typeof to === "string");
     const message = {
       to,
       messageId: "<sent@example.org>",

@@ -1,5 +1,13 @@
 import { type Abilities, abilitiesOf } from "./abilities.ts";
-import { type AppendedMessage, appendOnce, changeFlags, type DeedOutcome, moveMessage } from "./deeds.ts";
+import {
+  type AppendedMessage,
+  appendOnce,
+  changeFlags,
+  type DeedOutcome,
+  type MayAct,
+  moveMessage,
+  searchIn,
+} from "./deeds.ts";
 import { type FetchedMessage, fetchContent, fetchMessages, fetchPlaces, type Place } from "./fetching.ts";
 import { type Folder, findSpecialFolder, inFolder, type SpecialUse, selectFolder } from "./folder.ts";
 import { type ImapTimeLimits, imapTimeLimits } from "./limits.ts";
@@ -103,6 +111,7 @@ export class Session implements AsyncDisposable {
 
   /** The content of one message, in pieces. Rejects with a `MessageGoneError` where it is no longer there. */
   async *content(uid: number, maxBytes: number): AsyncGenerator<Buffer, void> {
+    using _limit = this.#line.within("reading a large message", this.#line.limits.downloadMs);
     await inFolder(this.#line, this.folder);
     yield* fetchContent(this.#line, uid, maxBytes);
   }
@@ -121,11 +130,16 @@ export class Session implements AsyncDisposable {
   changeFlags(
     uid: number,
     change: { readonly add?: readonly string[]; readonly remove?: readonly string[] },
+    mayAct?: MayAct,
   ): Promise<DeedOutcome> {
-    return changeFlags(this.#line, this.folder, uid, change);
+    return changeFlags(this.#line, this.folder, uid, change, mayAct);
   }
 
-  move(uid: number, to: string, options: { readonly messageId?: string } = {}): Promise<DeedOutcome> {
+  move(
+    uid: number,
+    to: string,
+    options: { readonly messageId?: string; readonly mayAct?: MayAct } = {},
+  ): Promise<DeedOutcome> {
     return moveMessage(this.#line, this.folder, uid, to, options);
   }
 
@@ -135,11 +149,9 @@ export class Session implements AsyncDisposable {
   }
 
   /** Whether a folder, such as Sent, has an answer to the message with that Message-ID; no such folder has none. */
-  async hasReply(path: string, messageId: string): Promise<boolean> {
-    const opened = await selectFolder(this.#line, path, { readOnly: true });
-    if (!opened.ok) return false;
-    const found = await listReplies(this.#line, messageId);
-    return found.ok && found.value.length > 0;
+  async hasReply(path: string, messageId: string): Promise<boolean | Refusal> {
+    const found = await searchIn(this.#line, path, () => listReplies(this.#line, messageId));
+    return found.ok ? found.value.length > 0 : found;
   }
 
   /** UIDs of the folder's messages with that Message-ID. */
@@ -148,7 +160,7 @@ export class Session implements AsyncDisposable {
     return listByMessageId(this.#line, messageId);
   }
 
-  findSpecialFolder(use: SpecialUse): Promise<string | undefined> {
+  findSpecialFolder(use: SpecialUse): Promise<string | undefined | Refusal> {
     return findSpecialFolder(this.#line, use);
   }
 

@@ -19,7 +19,7 @@ export interface Start {
   readonly maxAgeMs: number;
   /** What arrived before is not taken. */
   readonly startAt: Date;
-  readonly position: KnownPosition & { readonly reconciledAt: Date | null; readonly resume: "answer" | "skip" | null };
+  readonly position: KnownPosition & { readonly reconciledAt: Date | null };
   /** Larger messages are given to `record` without their content. */
   readonly maxContentBytes: number;
   readonly timeLimits?: Partial<ImapTimeLimits>;
@@ -49,7 +49,7 @@ export interface Progress {
   readonly isComplete?: boolean;
   readonly isReconciled?: boolean;
   readonly resumeDone?: boolean;
-  /** The window that was asked for has been looked through. */
+  /** The window that was asked for has been looked through, and what was found is recorded. */
   readonly backfillDone?: boolean;
 }
 
@@ -83,6 +83,8 @@ export interface MailboxSink {
   paused(uidValidity: number, unknown: number): Promise<void>;
   /** The connection has ended, or none came about; `retryMs` from now it is tried again. */
   troubled(trouble: Trouble, retryMs: number): Promise<void>;
+  /** What time it is by the clock that ages and beginnings are judged by, in ms since 1970. */
+  nowMs(): number;
   /** Trouble of the sink's own, such as a database that is away. */
   onError(error: unknown): void;
 }
@@ -92,6 +94,8 @@ export interface HowFound {
   readonly asSkipped?: string;
   /** Somebody asked for a look at the past: when it arrived, and who has opened it, does not matter. */
   readonly isAskedFor?: boolean;
+  /** Its UID is above those that were there when somebody first looked: it came since, whatever the server's clock says. */
+  readonly isSinceFirst?: boolean;
 }
 
 export interface FolderPlace {

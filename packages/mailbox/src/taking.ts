@@ -1,5 +1,5 @@
 import type { FetchedMessage, Place } from "./fetching.ts";
-import { LargeMessages } from "./large-messages.ts";
+import { type LargeJob, LargeMessages } from "./large-messages.ts";
 import { sizeLimits } from "./limits.ts";
 import type { Answer } from "./line.ts";
 import { batchesOf, type Criteria } from "./listing.ts";
@@ -10,16 +10,22 @@ import type { Suspects } from "./suspects.ts";
 import { MailboxTroubleError } from "./trouble.ts";
 
 /** Messages that are to be read and recorded, in ascending order of their UIDs. */
-interface Job {
+interface Job extends LargeJob {
   readonly uids: readonly number[];
   /** How many of them are done. */
   done: number;
-  /** Written with the last of them. */
+  /** Written with the last of them, be it a large one. */
   readonly progress: Progress;
   /** Moves the watermark: nothing below its first UID is unknown. */
   readonly isAscent: boolean;
-  readonly how: HowFound;
   readonly key?: string;
+}
+
+/** Messages of a job that are being recorded: so many of it are done then, save the large ones. */
+interface Batch {
+  readonly job: Job;
+  readonly done: number;
+  readonly large: readonly FetchedMessage[];
 }
 
 /**
@@ -45,7 +51,8 @@ export class Taking {
     this.#suspects = suspects;
     this.#signal = signal;
     this.#place = { folder: start.folder, uidValidity: Number(session.folder.uidValidity) };
-    this.#large = new LargeMessages(start, sink, this.#place, signal, (except) => this.#watermark(except));
+    const progressWith = (uid: number, job: LargeJob) => this.#progressWith(uid, job as Job);
+    this.#large = new LargeMessages(start, sink, this.#place, signal, progressWith);
   }
 
   get hasWork(): boolean {
@@ -76,7 +83,8 @@ export class Taking {
     const isFew = above.length <= sizeLimits.messagesPerFetch && this.#start.filters === undefined;
     const uids = isFew ? above : await this.#list({ uids: above, ...this.#wanted() });
     this.#listedTo = last ?? this.#listedTo;
-    this.#add({ uids, isAscent: true, progress: { ...progress, isComplete: true } });
+    const how = { isSinceFirst: true };
+    this.#add({ uids, isAscent: true, how, progress: { ...progress, isComplete: true } });
   }
 
   /**
@@ -89,6 +97,7 @@ export class Taking {
     const uids = await this.#arrivedSince(await this.#list({ toUid: highest, since, ...this.#wanted() }), since);
     const unknown: number[] = [];
     for (const some of batchesOf(uids, sizeLimits.messagesPerFetch)) {
+      using _held = await this.#sink.reserve(some.length * sizeLimits.pieceBytes, this.#signal);
       const found = await this.#fetch(some);
       const strange = new Set((await this.#sink.unknown(found)).map(({ uid }) => uid));
       unknown.push(...strange);
@@ -114,6 +123,7 @@ export class Taking {
 
   /** Looks below what was listed for what was missed: messages that a server showed late, or out of order. */
   async listMissed(): Promise<void> {
+    if (this.#isUnderWay("missed")) return;
     const since = this.#youngEnough();
     const { highestModseq } = this.#session.folder;
     const modseq = highestModseq === undefined ? {} : { modseq: String(highestModseq) };
@@ -124,7 +134,7 @@ export class Taking {
   /** Looks through a window of the past for what is not recorded, whoever has opened it since. */
   async listWindow({ since, until }: { readonly since: Date; readonly until: Date }): Promise<void> {
     const key = `${since.getTime()}-${until.getTime()}`;
-    if (this.#jobs.some((job) => job.key === key)) return;
+    if (this.#isUnderWay(key)) return;
     const { filters } = this.#start;
     const uids = await this.#unrecorded({ since, until, ...(filters ? { filters } : {}) }, since, until);
     this.#add({ uids, isAscent: false, how: { isAskedFor: true }, progress: { backfillDone: true }, key });
@@ -139,24 +149,16 @@ export class Taking {
     const found = (await this.#fetch(some)).filter((message) => job.how.isAskedFor || this.#isWanted(message));
     const ready = found.filter((message) => this.#isReady(message));
     const large = found.filter((message) => !this.#isReady(message));
-    const doneBefore = job.done;
-    job.done += some.length;
-    const isOver = job.done >= job.uids.length;
-    if (isOver) this.#jobs.shift();
-    this.#large.add(large, job.how);
-    try {
-      const watermark = job.isAscent ? { watermark: this.#watermark() } : {};
-      await this.#sink.record(
-        this.#place,
-        ready,
-        { ...watermark, ...(isOver ? this.#settled(job.progress) : {}) },
-        job.how,
-      );
-    } catch (error) {
-      job.done = doneBefore;
-      if (isOver) this.#jobs.unshift(job);
-      throw error;
-    }
+    const done = job.done + some.length;
+    const isOver = done >= job.uids.length;
+    const isLast = isOver && large.length === 0 && !this.#large.isReadingFor(job);
+    const watermark = job.isAscent ? { watermark: this.#watermark({ batch: { job, done, large } }) } : {};
+    const progress = isOver ? this.#settled(job, isLast) : {};
+    await this.#sink.record(this.#place, ready, { ...watermark, ...progress }, job.how);
+    this.#large.add(large, job);
+    job.done = done;
+    // Where the last large one was recorded in the meantime, the end is for the next step to write.
+    if (isLast || (isOver && this.#large.isReadingFor(job))) this.#jobs.shift();
   }
 
   #add(job: Omit<Job, "done" | "how"> & { readonly how?: HowFound }): void {
@@ -179,14 +181,40 @@ export class Taking {
     return isWhole || sizeBytes > this.#start.maxContentBytes || sizeBytes === 0;
   }
 
-  /** Nothing is complete while there is something still to be read. */
-  #settled({ isComplete, ...rest }: Progress): Progress {
-    const isAll = this.#large.lowestUid() === undefined && this.#jobs.length === 0;
-    return isComplete && isAll ? { ...rest, isComplete } : rest;
+  /**
+   * What is written with the end of a job: nothing is complete while there is something still to be read, save the large
+   * message `uid` that is here now; and what was asked for is done once the last of it is recorded.
+   */
+  #settled(job: Job, isLast: boolean, uid?: number): Progress {
+    const { uidValidity, isComplete, backfillDone, ...rest } = job.progress;
+    const here = uidValidity === undefined ? {} : { uidValidity };
+    if (!isLast) return here;
+    const others = this.#jobs.filter((one) => one !== job);
+    const isAll = this.#large.lowestUid(uid) === undefined && others.length === 0;
+    const hasWindow = others.some(({ progress }) => progress.backfillDone);
+    return {
+      ...here,
+      ...rest,
+      ...(isComplete && isAll ? { isComplete } : {}),
+      ...(backfillDone && !hasWindow ? { backfillDone } : {}),
+    };
   }
 
-  #watermark(except?: number): number {
-    const lowest = [this.#large.lowestUid(except), ...this.#jobs.map((job) => job.isAscent && job.uids[job.done])];
+  /** What is known once the large message `uid` is recorded; its job is over where it was the last of it. */
+  #progressWith(uid: number, job: Job): Progress {
+    const isLast = !this.#jobs.includes(job) && !this.#large.isReadingFor(job, uid);
+    return { watermark: this.#watermark({ uid }), ...this.#settled(job, isLast, uid) };
+  }
+
+  /** A window, or a look for what was missed, whose messages are not all recorded. */
+  #isUnderWay(key: string): boolean {
+    return this.#jobs.some((job) => job.key === key) || this.#large.isReadingForKey(key);
+  }
+
+  /** Up to where everything is recorded, once the large message `uid` is, or a batch without its large ones. */
+  #watermark({ uid: exceptUid, batch }: { readonly uid?: number; readonly batch?: Batch }): number {
+    const left = this.#jobs.map((job) => job.isAscent && job.uids[job === batch?.job ? batch.done : job.done]);
+    const lowest = [this.#large.lowestUid(exceptUid), ...(batch?.large ?? []).map(({ uid }) => uid), ...left];
     return Math.min(this.#listedTo, ...lowest.filter((uid) => typeof uid === "number").map((uid) => uid - 1));
   }
 
@@ -204,7 +232,7 @@ export class Taking {
   }
 
   #youngEnough(): Date {
-    return new Date(Math.max(Date.now() - this.#start.maxAgeMs, this.#start.startAt.getTime()));
+    return new Date(Math.max(this.#sink.nowMs() - this.#start.maxAgeMs, this.#start.startAt.getTime()));
   }
 
   async #fetch(uids: readonly number[]): Promise<FetchedMessage[]> {
@@ -226,7 +254,7 @@ export class Taking {
   /** What stands for a message that cannot be read: its place is all that is known of it. */
   #unreadable(uid: number): FetchedMessage {
     const bytes = Buffer.from(`${this.#place.uidValidity}/${uid}`);
-    return { uid, flags: [], arrivedAt: new Date(), sizeBytes: 0, bytes, isWhole: false };
+    return { uid, flags: [], arrivedAt: new Date(this.#sink.nowMs()), sizeBytes: 0, bytes, isWhole: false };
   }
 
   async #list(criteria: Criteria): Promise<readonly number[]> {

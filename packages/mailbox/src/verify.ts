@@ -42,6 +42,7 @@ export async function verifyMailbox(
     const { folder, abilities, capabilities, following } = session;
     const sentFolder = await session.findSpecialFolder("\\Sent");
     const draftsFolder = await session.findSpecialFolder("\\Drafts");
+    const isNamed = (found: typeof sentFolder): found is string => typeof found === "string";
     return {
       ok: true,
       steps: stepsOf(settings).map((step) => ({ step, ok: true, detail: "ok" })),
@@ -49,8 +50,8 @@ export async function verifyMailbox(
       abilities,
       following,
       folder: { messages: folder.exists, uidValidity: Number(folder.uidValidity), isReadOnly: folder.readOnly },
-      ...(sentFolder === undefined ? {} : { sentFolder }),
-      ...(draftsFolder === undefined ? {} : { draftsFolder }),
+      ...(isNamed(sentFolder) ? { sentFolder } : {}),
+      ...(isNamed(draftsFolder) ? { draftsFolder } : {}),
     };
   } catch (error) {
     if (error instanceof MailboxTroubleError) return failedReport(settings, error.trouble);

@@ -124,6 +124,10 @@ export class MemorySink implements MailboxSink {
     this.troubles.push({ trouble, retryMs });
   }
 
+  nowMs(): number {
+    return Date.now();
+  }
+
   onError(error: unknown): void {
     this.errors.push(error);
   }
