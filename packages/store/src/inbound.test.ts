@@ -1,7 +1,7 @@
 import { newId } from "@mailfleet/mail";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openAnswerJournal, TicketLostError } from "./answer-journal.ts";
-import { answerTo, follow, found, place } from "./testing/inbound-rig.ts";
+import { answerTo, follow, found, mailboxSettings, place } from "./testing/inbound-rig.ts";
 import { openRig, type Rig } from "./testing/rig.ts";
 import type { Ticket } from "./ticket.ts";
 import { joinAsWorker, type WorkerLease } from "./worker-lease.ts";
@@ -175,4 +175,53 @@ test("no tenant has more in hand than its share, however many claim at once", as
   await rig.store.following.record(owner, place, messages);
   const claims = Array.from({ length: 8 }, () => rig.store.answering.claim(rig.workerId, 1, 3));
   expect((await Promise.all(claims)).flat()).toHaveLength(3);
+});
+
+test("what a kill switch holds neither stops the intake of others nor stands before their mail", async () => {
+  const before = (await rig.store.following.backlog()).count;
+  const held = await follow(rig, watcher.id, "held");
+  await rig.store.following.record(held, place, [found(), found({ imapUid: 2 })]);
+  await rig.store.mailboxes.setAnswering("held", "help", true);
+  const free = await follow(rig, watcher.id, "free");
+  await rig.store.following.record(free, place, [found()]);
+  const { count, byTenant } = await rig.store.following.backlog();
+  expect([count - before, byTenant.get("held"), byTenant.get("free")]).toEqual([1, 2, 1]);
+  const claimed = (await rig.store.answering.claim(rig.workerId, 100, 10)).map(({ tenantId }) => tenantId);
+  expect([claimed.includes("free"), claimed.includes("held")]).toEqual([true, false]);
+});
+
+test("a message that is begun anew is looked at first, and not at all once its mailbox is gone", async () => {
+  const owner = await follow(rig, watcher.id, "anew");
+  const message = found();
+  await rig.store.following.record(owner, place, [message]);
+  const mine = async () =>
+    (await rig.store.answering.claim(rig.workerId, 100, 10)).find(({ tenantId }) => tenantId === "anew") as Ticket;
+  await rig.store.answering.end(await mine(), { state: "failed", reason: "no_account" });
+  expect(await rig.store.inbound.requeue("anew", message.uid, "admin")).toEqual({ kind: "done" });
+  const again = await mine();
+  expect(again.lookedAt.getTime()).toBe(0);
+  await rig.store.answering.end(again, { state: "failed", reason: "no_account" });
+  await rig.store.mailboxes.delete("anew", "help");
+  expect(await rig.store.inbound.requeue("anew", message.uid, "admin")).toMatchObject({ code: "mailbox_gone" });
+});
+
+test("what was seen of a folder that is not followed any more is not written", async () => {
+  const owner = await follow(rig, watcher.id, "elsewhere");
+  await rig.store.following.record(owner, place, [found()], { uidValidity: 7, watermark: 1 });
+  await rig.store.mailboxes.put("elsewhere", "help", { ...mailboxSettings, folder: "Other" });
+  expect(await rig.store.following.record(owner, place, [found({ imapUid: 2 })], { watermark: 2 })).toBeUndefined();
+  expect(await rig.store.following.begin(owner)).toMatchObject({ uidValidity: null, watermark: null, state: "new" });
+  expect(await rig.store.following.change(owner, { watermark: 9 })).toBe(true);
+});
+
+test("a window that is asked for while another is looked through is not forgotten with it", async () => {
+  const owner = await follow(rig, watcher.id, "windows");
+  const day = (n: number) => new Date(Date.UTC(2026, 0, n));
+  await rig.store.mailboxes.backfill("windows", "help", { since: day(5), until: day(6) });
+  expect((await rig.store.following.begin(owner))?.backfill).toEqual({ since: day(5), until: day(6) });
+  await rig.store.mailboxes.backfill("windows", "help", { since: day(1), until: day(2) });
+  await rig.store.following.change(owner, { backfillDone: true });
+  expect((await rig.store.following.begin(owner))?.backfill).toEqual({ since: day(1), until: day(6) });
+  await rig.store.following.change(owner, { backfillDone: true });
+  expect((await rig.store.following.begin(owner))?.backfill).toBeNull();
 });
