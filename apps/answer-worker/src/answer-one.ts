@@ -52,7 +52,13 @@ export async function answerOne(deps: AnswerDeps, ticket: Ticket, signal: AbortS
     if (signal.aborted || error instanceof AnsweringStoppedError) {
       return void (await deps.store.answering.postpone(ticket, { afterMs: 0 }));
     }
-    if (isContention(error)) return void (await deps.store.answering.postpone(ticket, { afterMs: contentionWaitMs }));
+    if (isContention(error)) {
+      deps.telemetry.log.info(
+        { event: "answer_contended", inboundId: ticket.inboundUid, err: error },
+        "begun again soon",
+      );
+      return void (await deps.store.answering.postpone(ticket, { afterMs: contentionWaitMs }));
+    }
     deps.telemetry.log.error(
       { event: "answer_troubled", inboundId: ticket.inboundUid, err: error },
       "answering failed",
