@@ -1,6 +1,5 @@
 import { noOperatorConfig } from "@mailfleet/answer";
 import { joinAsWorker, type Ticket } from "@mailfleet/store";
-import { openTelemetry } from "@mailfleet/telemetry";
 import { type AnswerDeps, answerOne } from "../../../apps/answer-worker/src/answer-one.ts";
 import { sweep } from "../../../apps/answer-worker/src/sweep.ts";
 import { readMessage } from "../../../packages/parser/src/read-message.ts";
@@ -21,10 +20,8 @@ export interface AnswerWorker extends Taker {
 
 const limits = { sweepMs: 3_000, perTenant: 4, graceMs: 10_000, killMs: 20_000 } as const;
 
-const telemetry = openTelemetry("simulation", { logLevel: "silent", processMetrics: false });
-
 export function startAnswerWorker(world: World, name: string, onGone: () => void): AnswerWorker {
-  const { timeline, random, plan } = world;
+  const { timeline, random, plan, telemetry } = world;
   const process = openProcess(world, name, onGone);
   const right = openRight();
   const isExpected = (error: unknown) => error instanceof NotAccepted || error instanceof Refusal;

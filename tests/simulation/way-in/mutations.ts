@@ -55,6 +55,7 @@ export const mutations: readonly Mutation[] = [
   inSql("takes-a-message-twice", "record_inbound", "where i.uid in (select s.inbound_uid from seen s)", "where true"),
   {
     name: "knows-every-message-of-a-renumbered-folder",
+    reconcileMs: neverReconciled,
     following: (following) => ({
       ...following,
       known: async (_, fingerprints) => new Map(fingerprints.map((one) => [Buffer.from(one).toString("hex"), ""])),
@@ -67,7 +68,6 @@ export const mutations: readonly Mutation[] = [
     "a.worker = $2 and a.fence = $3 and a.state = 'claimed'",
     "$2::bigint is not null and $3::bigint is not null",
   ),
-  inStatement("works-on-tickets-that-it-had-before", "a.fence = $3 and", "$3::bigint is not null and"),
   inStatement(
     "keeps-tickets-of-what-has-ended",
     "delete from mailfleet.answering a where",
@@ -100,7 +100,7 @@ export const mutations: readonly Mutation[] = [
   ),
   inTransaction("answers-for-the-suspended", "t.state <> 'active' as suspended", "false as suspended"),
   {
-    // Without the ticket, and without the count of what was answered, the key in the outbox is what is left.
+    // Without the ticket, the key in the outbox is all that is left where a message has no Message-ID.
     name: "accepts-an-answer-twice",
     sql: { name: "accept", from: "exists (select from keyed k where k.message_uid = i.uid)", to: "true" },
     statement: (text) =>
@@ -109,7 +109,6 @@ export const mutations: readonly Mutation[] = [
           /^delete from mailfleet\.answering a where .*$/,
           "with gone as (delete from mailfleet.answering where inbound_uid = $1) select 1 where $2::bigint is not null and $3::bigint is not null",
         )
-        .replace("and in_reply_to = $4) as again", "and in_reply_to = $4 and false) as again")
         .replace(
           "values ($1, $2, $3, $4, $5, $6, $7, $8)",
           "values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing",

@@ -9,6 +9,7 @@ export async function checkAtTheEnd(world: World): Promise<void> {
   await checkAnswers(world);
   await checkLimits(world);
   await checkCopies(world);
+  await checkAsked(world);
 }
 
 async function find(world: World, text: string, complain: (row: Record<string, unknown>) => string): Promise<void> {
@@ -114,8 +115,9 @@ async function checkCopies(world: World): Promise<void> {
       for (const [id, n] of copies) {
         if (asked.get(id)?.folder !== folder)
           world.violate(world.nameUids(`${id} lies in ${folder} of ${address}, unasked`));
-        if (n > 1 && !world.ledger.appendedBlindly.has(id))
-          world.violate(world.nameUids(`${id} lies ${n} times in ${folder} of ${address}`));
+        // A lease that lapses by a jump of the database's clock lapses before its owner can know.
+        const mayBeTwice = world.ledger.appendedBlindly.has(id) || world.plan.trouble.clockJumps > 0;
+        if (n > 1 && !mayBeTwice) world.violate(world.nameUids(`${id} lies ${n} times in ${folder} of ${address}`));
       }
       for (const row of asked.values())
         if (row.folder === folder && row.appended && !copies.has(row.id))
@@ -129,6 +131,23 @@ async function checkCopies(world: World): Promise<void> {
   for (const { mailbox, letter } of world.ledger.written.values())
     if (world.ledger.markedAnswered.has(letter.bytes) && !isAnswered.has(`${mailbox.opened.uid} ${letter.key}`))
       world.violate(`${letter.key} is marked as answered, and was not`);
+}
+
+/** With an answer goes all that its mailbox's settings ask for, once, in the same transaction. */
+async function checkAsked(world: World): Promise<void> {
+  const rows = await world.database.db.query<{ uid: string; mailbox: number; kinds: string; sent: boolean }>(
+    `select s.inbound_uid as uid, s.mailbox_uid as mailbox, s.message_uid is not null as sent,
+       coalesce((select string_agg(x.kind, ' ' order by x.id) from mailfleet.mailbox_actions x
+         where x.inbound_uid = s.inbound_uid and x.kind <> 'look'), '') as kinds
+     from mailfleet.answers s order by s.inbound_uid`,
+  );
+  for (const { uid, mailbox, kinds, sent } of rows) {
+    const plan = world.mailboxes.find(({ opened }) => opened.uid === mailbox)?.plan;
+    const asked = ["flags", ...(plan?.appendTo ? ["append"] : []), ...(plan?.moveTo ? ["move"] : [])].join(" ");
+    const expected = sent ? asked : "append";
+    if (kinds !== expected)
+      world.violate(world.nameUids(`for the answer to ${uid} there is "${kinds}" to do, not "${expected}"`));
+  }
 }
 
 /** What still waits, or lies unread where it should have been taken; empty once all has come to its end. */

@@ -1,5 +1,4 @@
 import { joinAsWorker, leaseLimitsOf, type Ownership } from "@mailfleet/store";
-import { openTelemetry } from "@mailfleet/telemetry";
 import { openFollowedMailboxes } from "../../../apps/imap-watch/src/followed-mailboxes.ts";
 import type { MailboxWatchDeps } from "../../../apps/imap-watch/src/mailbox-watch.ts";
 import { openRoom } from "../../../apps/imap-watch/src/room.ts";
@@ -31,10 +30,8 @@ const limits = {
   reconcileMs: 40_000,
 } as const;
 
-const telemetry = openTelemetry("simulation", { logLevel: "silent", processMetrics: false });
-
 export function startWatcher(world: World, name: string, errands: Errands, onGone: () => void): Watcher {
-  const { timeline, random, plan } = world;
+  const { timeline, random, plan, telemetry } = world;
   const process = openProcess(world, name, onGone);
   const right = openRight();
   const db = process.database({ context: right.context });

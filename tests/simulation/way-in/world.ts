@@ -1,9 +1,11 @@
 import type { OpenedMailbox } from "@mailfleet/store";
+import type { Telemetry } from "@mailfleet/telemetry";
 import { openNames } from "../names.ts";
 import { type Random, seededRandom } from "../random.ts";
 import type { SimulatedDatabase } from "../simulated-database.ts";
 import { type Actor, openTimeline, type Timeline } from "../timeline.ts";
 import { directly } from "../world.ts";
+import { telemetryOf } from "./complaints.ts";
 import type { Letter } from "./letter.ts";
 import type { MailServer } from "./mail-server.ts";
 import type { Mutation } from "./mutations.ts";
@@ -40,6 +42,7 @@ export interface World {
   readonly ledger: Ledger;
   readonly mailboxes: Mailbox[];
   readonly mutation: Mutation;
+  readonly telemetry: Telemetry;
   readonly nameUids: (text: string) => string;
   /** The world itself: people, servers, networks. It never dies. */
   readonly outside: Actor;
@@ -60,6 +63,10 @@ export function openWorld(seed: number, database: SimulatedDatabase, mutation: M
     appendedBlindly: new Set(),
     violations: [],
   };
+  const violate = (text: string) => {
+    timeline.note(`VIOLATION ${text}`);
+    ledger.violations.push(text);
+  };
   return {
     random,
     plan: drawPlan(random),
@@ -68,14 +75,12 @@ export function openWorld(seed: number, database: SimulatedDatabase, mutation: M
     ledger,
     mailboxes: [],
     mutation,
+    telemetry: telemetryOf({ violate }),
     nameUids: openNames(),
     outside: { name: "world", alive: true, frozenUntilMs: 0 },
     clockOffsetMs: 0,
     isTroubled: true,
-    violate(text) {
-      timeline.note(`VIOLATION ${text}`);
-      ledger.violations.push(text);
-    },
+    violate,
   };
 }
 
