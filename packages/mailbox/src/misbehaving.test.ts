@@ -307,15 +307,15 @@ test("a server that trickles a large message is left after the time that all of 
 });
 
 test("room is held for what may be read of a large message, and for all of it before more than the server said is read", async () => {
-  const reserved: number[] = [];
   const sink = new MemorySink(startOf());
-  sink.reserve = async (bytes) => {
-    reserved.push(bytes);
-    return { [Symbol.dispose]: () => {} };
-  };
   await using watch = followed(sink);
   const content = letter("large", "0123456789abcdef\r\n".repeat(30_000));
   server.append(content);
   await watch.takes("large");
-  expect(reserved).toContain(content.length + 1);
+  expect(sink.reserved.at(-1)).toBe(content.length + 1);
+  server.lies({ sizeBytes: 300_000 });
+  server.append(content.replace("large", "larger"));
+  await watch.takes("large", "larger");
+  expect(sink.reserved.slice(-2)).toEqual([300_001, 1_000_001]);
+  expect(sink.recorded[1]?.sizeBytes).toBe(content.length + 1);
 });

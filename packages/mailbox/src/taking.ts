@@ -65,7 +65,7 @@ export class Taking {
     const uids = await this.#list({ toUid: highest, since: this.#start.startAt, ...this.#wanted() });
     const since = await this.#arrivedSince(uids, this.#start.startAt);
     this.#listedTo = highest;
-    this.#add({ uids: since, isAscent: true, progress: { ...this.#here(), isComplete: true } });
+    this.#add({ uids: since, isAscent: true, progress: { ...this.#here(), isComplete: true, ...this.#resumed() } });
   }
 
   /** Goes on from where somebody else has come to. */
@@ -111,11 +111,10 @@ export class Taking {
       return false;
     }
     this.#listedTo = highest;
-    const resumed = resume === null ? {} : { resumeDone: true };
     this.#add({
       uids: unknown,
       isAscent: true,
-      progress: { ...this.#here(), isComplete: true, ...resumed },
+      progress: { ...this.#here(), isComplete: true, ...this.#resumed() },
       how: resume === "skip" ? { asSkipped: "before_start" } : {},
     });
     return true;
@@ -216,6 +215,11 @@ export class Taking {
     const left = this.#jobs.map((job) => job.isAscent && job.uids[job === batch?.job ? batch.done : job.done]);
     const lowest = [this.#large.lowestUid(exceptUid), ...(batch?.large ?? []).map(({ uid }) => uid), ...left];
     return Math.min(this.#listedTo, ...lowest.filter((uid) => typeof uid === "number").map((uid) => uid - 1));
+  }
+
+  /** The person's word that there may be is carried out with this. */
+  #resumed(): Progress {
+    return this.#start.position.resume === null ? {} : { resumeDone: true };
   }
 
   #here(): Progress {

@@ -103,7 +103,11 @@ export class MemorySink implements MailboxSink {
     return this.room;
   }
 
-  async reserve(): Promise<Disposable> {
+  /** What room was asked for, in bytes. */
+  readonly reserved: number[] = [];
+
+  async reserve(bytes: number): Promise<Disposable> {
+    this.reserved.push(bytes);
     return { [Symbol.dispose]: () => {} };
   }
 

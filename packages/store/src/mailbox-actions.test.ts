@@ -1,0 +1,42 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { requestActions } from "./mailbox-actions.ts";
+import { follow, found, place } from "./testing/inbound-rig.ts";
+import { openRig, type Rig } from "./testing/rig.ts";
+import { joinAsWorker, type WorkerLease } from "./worker-lease.ts";
+
+let rig: Rig;
+let watcher: WorkerLease;
+beforeAll(async () => {
+  rig = await openRig();
+  watcher = await joinAsWorker(rig.store.db, { app: "imap-watch" });
+});
+afterAll(async () => {
+  await watcher?.[Symbol.asyncDispose]();
+  await rig[Symbol.asyncDispose]();
+});
+
+test("what is to be done about a message later waits for what was refused, and about another it does not", async () => {
+  const owner = await follow(rig, watcher.id, "ordered");
+  const [one, other] = [found({ imapUid: 1 }), found({ imapUid: 2 })];
+  await rig.store.following.record(owner, place, [one, other]);
+  const about = (inboundUid: string) => ({ tenantId: "ordered", mailboxUid: owner.mailboxUid, inboundUid });
+  const actions = [
+    { kind: "flags", add: ["\\Answered"] },
+    { kind: "move", to: "Done" },
+  ] as const;
+  await requestActions(rig.store.db, about(one.uid), actions);
+  await requestActions(rig.store.db, about(other.uid), actions);
+  const { mailboxActions } = rig.store;
+  const due = async () =>
+    (await mailboxActions.due(owner.mailboxUid, 10)).map(({ id, inbound, action }) => ({ id, inbound, action }));
+  const [first] = await due();
+  await mailboxActions.settle(owner, first?.id ?? 0, { kind: "again", afterMs: 60_000, trouble: "NO: later" });
+  expect((await due()).map(({ inbound }) => inbound?.uid)).toEqual([other.uid, other.uid]);
+  await rig.store.db.query("update mailfleet.mailbox_actions set due_at = due_at - interval '60 seconds'");
+  expect((await due()).map(({ inbound, action }) => [inbound?.uid, action.kind])).toEqual([
+    [one.uid, "flags"],
+    [one.uid, "move"],
+    [other.uid, "flags"],
+    [other.uid, "move"],
+  ]);
+});
