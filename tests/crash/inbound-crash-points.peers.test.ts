@@ -16,9 +16,9 @@ type InboundCrashPoint = (typeof inboundCrashPoints)[number];
 /** At which time of coming there the process dies. */
 const hits: Readonly<Partial<Record<InboundCrashPoint, number>>> = {
   // Flags are an action, and a copy in Sent is another: what dies between the two is half done.
-  "watch-before-action": 4,
-  "watch-after-action": 4,
-  "watch-after-settle": 3,
+  "watch-before-action": 2,
+  "watch-after-action": 2,
+  "watch-after-settle": 1,
   "answer-after-answerer": 3,
   "answer-before-commit": 3,
   "answer-after-commit": 3,

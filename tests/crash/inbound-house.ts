@@ -2,7 +2,7 @@ import { type PrivateDovecot, privateDovecot } from "@mailfleet/testkit";
 import { type Fleet, type FleetOptions, startFleet } from "../fleet/fleet.ts";
 import { letterTo } from "../fleet/letters-to.ts";
 import { until } from "../fleet/until.ts";
-import { mailboxOn, watch } from "../fleet/watched-mailbox.ts";
+import { mailboxOn, reachesState } from "../fleet/watched-mailbox.ts";
 
 /** A message that somebody has sent to a watched mailbox. */
 export interface Sent {
@@ -48,13 +48,15 @@ export const modelAt = (url: string) => ({
   model: { url, key: "a-key", model: "small", systemPrompt: "Be kind." },
 });
 
+/** For processes to start, and to log in to every mailbox, on a machine that is busy. */
+const followingMs = 60_000;
 /** Messages that are being delivered at once. */
 const deliveriesAtOnce = 4;
 
 export async function openInboundHouse(options: InboundHouseOptions): Promise<InboundHouse> {
   const { hopPort, mailboxes = { acme: 1 }, changes = {}, answer = {} } = options;
   const boxes = Object.entries(mailboxes).flatMap(([tenantId, n]) =>
-    Array.from({ length: n }, (_, at) => ({ tenantId, user: `box-${at}@${tenantId}.test` })),
+    Array.from({ length: n }, (_, at) => ({ tenantId, id: `box-${at}`, user: `box-${at}@${tenantId}.test` })),
   );
   await using stack = new AsyncDisposableStack();
   const dovecot = stack.use(await privateDovecot(boxes.map(({ user }) => user)));
@@ -80,7 +82,11 @@ export async function openInboundHouse(options: InboundHouseOptions): Promise<In
     sent,
     async watchAll() {
       const settings = (user: string) => mailboxOn(dovecot, user, changes, { appendTo: "\\Sent", ...answer });
-      await Promise.all(boxes.map(({ tenantId, user }) => watch(fleet, tenantId, user.split("@")[0]!, settings(user))));
+      for (const { tenantId, id, user } of boxes) {
+        const put = await fleet.ask("PUT", `/v1/mailboxes/${id}`, tenantId, settings(user));
+        if (put.status !== 201) throw new Error(JSON.stringify(put.body));
+      }
+      for (const { tenantId, id } of boxes) await reachesState(fleet, tenantId, id, "following", followingMs);
     },
     async shared(watchers) {
       const isFair = async () => {

@@ -44,7 +44,7 @@ export async function watch(fleet: Asked, tenant: string, id: string, settings: 
 }
 
 /** The mailbox's page, once it is in this state. */
-export async function reachesState(fleet: Asked, tenant: string, id: string, state: string) {
+export async function reachesState(fleet: Asked, tenant: string, id: string, state: string, withinMs = 20_000) {
   let last: unknown;
   return until(
     `mailbox ${id} is ${state}`,
@@ -53,7 +53,7 @@ export async function reachesState(fleet: Asked, tenant: string, id: string, sta
       last = body;
       return body.state === state && (state !== "following" || body.completeUpTo) && body;
     },
-    20_000,
+    withinMs,
   ).catch((cause) => {
     throw new Error(JSON.stringify(last), { cause });
   });
