@@ -42,6 +42,25 @@ test("watchers that come and go share all shards fairly, each shard with one own
   expect(await owned(first.id)).toEqual([]);
 });
 
+test("a few mailboxes, whose shards follow one another, are shared fairly too", async () => {
+  const { shards } = rig.store;
+  const few = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+  await using first = await joinAsWorker(rig.store.db, { app: "imap-watch" });
+  await owned(first.id);
+  await using second = await joinAsWorker(rig.store.db, { app: "imap-watch" });
+  await using third = await joinAsWorker(rig.store.db, { app: "imap-watch" });
+  const surplus = (await shards.share(first.id, shardCount)).filter(({ verdict }) => verdict === "surplus");
+  await shards.release(
+    first.id,
+    surplus.map(({ shard }) => shard),
+  );
+  for (const { id } of [first, second, third]) {
+    const shares = (await owned(id)).filter(({ shard }) => few.includes(shard));
+    expect(shares.length).toBeGreaterThanOrEqual(2);
+    expect(shares.length).toBeLessThanOrEqual(4);
+  }
+});
+
 test("logins at a host are spread as the rate says, whatever it is and however the host is spelled", async () => {
   const { following } = rig.store;
   const waits = [];

@@ -295,7 +295,8 @@ grant select, insert, update, delete on mailfleet.shards, mailfleet.login_paces 
 grant usage on all sequences in schema mailfleet to mailfleet_api, mailfleet_worker;
 
 -- Which shards are a watcher's: those it has, those it should give up (it lets go of their mailboxes first), and those it takes now,
--- up to its fair share among the watchers that live.
+-- up to its fair share among the watchers that live. Mailboxes are numbered, so that a few lie in shards that follow one another:
+-- those are dealt out in an order (97 is odd, so it meets each of the 256 once) that leaves not all of them with one watcher.
 create function mailfleet.share_shards(p_worker bigint, p_take integer)
 returns table (shard smallint, fence bigint, verdict text)
 language plpgsql as $$
@@ -310,7 +311,7 @@ begin
   where w.app = 'imap-watch' and w.lapsed_at is null and w.lease_until > now();
   if not exists (select from mailfleet.workers w where w.id = p_worker and w.lapsed_at is null and w.lease_until > now()) then return; end if;
   return query
-    select s.shard, s.fence, case when row_number() over (order by s.shard) > fair then 'surplus' else 'kept' end
+    select s.shard, s.fence, case when row_number() over (order by s.shard * 97 % 256) > fair then 'surplus' else 'kept' end
     from mailfleet.shards s where s.worker = p_worker;
   get diagnostics mine = row_count;
   return query
@@ -319,7 +320,7 @@ begin
       select f.shard, f.worker as before from mailfleet.shards f
       where f.worker is null or not exists (
         select from mailfleet.workers w where w.id = f.worker and w.lapsed_at is null and w.lease_until > now())
-      order by f.shard limit greatest(least(fair - mine, p_take), 0)
+      order by f.shard * 97 % 256 limit greatest(least(fair - mine, p_take), 0)
     ) as free
     where s.shard = free.shard
     returning s.shard, s.fence, case when free.before is null then 'taken' else 'taken_over' end;
