@@ -10,12 +10,10 @@ const meanings = {
   sender_not_allowed: "The mailbox has allowedSenders, and the sender is not among them.",
   already_seen: "A person had opened the message before we took it, and the mailbox takes unseen mail only.",
   already_answered: "The message carries \\Answered, or a reply to it lies in Sent.",
-  duplicate: "A message with the same fingerprint was recorded in this mailbox before.",
   too_old: "The message is older than the mailbox's maxAge.",
   before_start: "The message arrived before the moment from which the mailbox is answered.",
   too_large: "The message exceeds the size that is taken in.",
   unreadable: "The message could not be read within the parser's limits.",
-  answering_stopped: "Answering was stopped for the mailbox, the tenant or the fleet.",
 
   // The loop guard: what the message itself says.
   loop: "The message carries the loop header of a Mailfleet, ours or another's, or goes in circles.",
@@ -35,9 +33,9 @@ const meanings = {
   system_sender: "The sender is a program, by its local part, such as mailer-daemon, no-reply or owner-list.",
 
   // Limits on answers.
-  too_many_answers: "The correspondent has had as many answers in a day as the mailbox gives.",
+  too_many_answers: "The correspondent has had as many answers in a day as the mailbox gives, or has asked three times as often.",
   thread_too_deep: "The thread holds as many answers of ours as the mailbox gives.",
-  hourly_cap: "The mailbox has given as many answers in an hour as it may.",
+  hourly_cap: "The mailbox has given as many answers in an hour as it may, or was asked three times as often.",
   budget_exhausted: "The budget of tokens or cost for the message, the day or the tenant is used up.",
 
   // To whom, and who decided.

@@ -164,6 +164,7 @@ create table mailfleet.answering (
 ) with (fillfactor = 50);
 create index answering_due on mailfleet.answering (tenant_id, due_at) where state = 'ready';
 create index answering_worker on mailfleet.answering (worker) where state = 'claimed';
+create index answering_looking on mailfleet.answering (since) where state = 'looking';
 create index answering_mailbox on mailfleet.answering (mailbox_uid);
 
 -- What is to be done in a mailbox: its owner carries it out, repeatably.
