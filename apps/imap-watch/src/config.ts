@@ -59,10 +59,14 @@ export function watchSettings({ integer, duration }: Reader) {
       max: 27_262_976,
       otherwise: 26_214_400,
     }),
-    bytesInFlight: integer("WATCH_BYTES_IN_FLIGHT", "Content that one process holds at once.", {
-      min: 33_554_432,
-      max: 4_294_967_296,
-      otherwise: 134_217_728,
-    }),
+    bytesInFlight: integer(
+      "WATCH_BYTES_IN_FLIGHT",
+      "Content that one process holds at once; a quarter of it at most for one tenant.",
+      {
+        min: 33_554_432,
+        max: 4_294_967_296,
+        otherwise: 134_217_728,
+      },
+    ),
   };
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { requestActions } from "./mailbox-actions.ts";
 import { follow, found, place } from "./testing/inbound-rig.ts";
 import { openRig, type Rig } from "./testing/rig.ts";
+import type { Ticket } from "./ticket.ts";
 import { joinAsWorker, type WorkerLease } from "./worker-lease.ts";
 
 let rig: Rig;
@@ -39,4 +40,23 @@ test("what is to be done about a message later waits for what was refused, and a
     [other.uid, "flags"],
     [other.uid, "move"],
   ]);
+});
+
+test("a message about which nobody could find out whether a person was faster ends unanswered, and may be begun anew", async () => {
+  const owner = await follow(rig, watcher.id, "unsure");
+  const message = found();
+  await rig.store.following.record(owner, place, [message]);
+  const [ticket] = (await rig.store.answering.claim(rig.workerId, 100, 100)).filter(
+    ({ tenantId }) => tenantId === "unsure",
+  );
+  expect(await rig.store.answering.lookFirst(ticket as Ticket)).toBe(true);
+  const [look] = await rig.store.mailboxActions.due(owner.mailboxUid, 1);
+  const outcome = { kind: "given_up", trouble: "NO [LIMIT] too often" } as const;
+  expect(await rig.store.mailboxActions.settle(owner, look?.id ?? 0, outcome)).toBe(true);
+  expect(await rig.store.inbound.get("unsure", message.uid)).toMatchObject({
+    state: "failed",
+    reason: "look_failed",
+    detail: outcome.trouble,
+  });
+  expect(await rig.store.inbound.requeue("unsure", message.uid, "admin")).toEqual({ kind: "done" });
 });

@@ -126,7 +126,22 @@ export function openMailboxActions(db: Database): MailboxActions {
 
 /** What was seen is written with the message, and it goes back to be worked on. Who took it away has seen it. */
 async function endLook(sql: Sql, inboundUid: string, outcome: ActionOutcome): Promise<void> {
-  // The ticket first, as everybody else locks the two; and it keeps its place among those that wait.
+  // The ticket first, as everybody else locks the two.
+  if (outcome.kind === "given_up") {
+    // Nobody knows whether a person was faster: it is not answered, unless a person has said so.
+    const gone = await sql.query(
+      "delete from mailfleet.answering where inbound_uid = $1 and state = 'looking' and approved is null returning 1",
+      [inboundUid],
+    );
+    if (gone.length > 0) {
+      await sql.query(
+        "update mailfleet.inbound set state = 'failed', reason = 'look_failed', detail = $2, ended_at = now() where uid = $1",
+        [inboundUid, outcome.trouble],
+      );
+      return;
+    }
+  }
+  // It keeps its place among those that wait.
   await sql.query(
     "update mailfleet.answering set state = 'ready', looked_at = now() where inbound_uid = $1 and state = 'looking'",
     [inboundUid],
