@@ -1,4 +1,4 @@
-/** Processes of the way in are killed at random; the whole of the promise is in inbound-chaos.peers.soak.test.ts. */
+/** Processes of the way in are killed at random; the whole of the promise is in inbound-chaos-peers.soak.test.ts. */
 import { test } from "vitest";
 import { answersAllInChaos } from "./inbound-in-chaos.ts";
 
