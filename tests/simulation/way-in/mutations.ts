@@ -44,8 +44,8 @@ export const mutations: readonly Mutation[] = [
   ),
   inStatement(
     "records-under-any-fence",
-    "where p.mailbox_uid = $1 and p.fence = $2 returning",
-    "where p.mailbox_uid = $1 and $2::bigint is not null returning",
+    "where p.mailbox_uid = $1 and p.fence = $2 and",
+    "where p.mailbox_uid = $1 and $2::bigint is not null and",
   ),
   inStatement(
     "settles-under-any-fence",
@@ -99,19 +99,4 @@ export const mutations: readonly Mutation[] = [
     "select $2::text is null as stopped",
   ),
   inTransaction("answers-for-the-suspended", "t.state <> 'active' as suspended", "false as suspended"),
-  {
-    // Without the ticket, the key in the outbox is all that is left where a message has no Message-ID.
-    name: "accepts-an-answer-twice",
-    sql: { name: "accept", from: "exists (select from keyed k where k.message_uid = i.uid)", to: "true" },
-    statement: (text) =>
-      text
-        .replace(
-          /^delete from mailfleet\.answering a where .*$/,
-          "with gone as (delete from mailfleet.answering where inbound_uid = $1) select 1 where $2::bigint is not null and $3::bigint is not null",
-        )
-        .replace(
-          "values ($1, $2, $3, $4, $5, $6, $7, $8)",
-          "values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing",
-        ),
-  },
 ];
