@@ -33,7 +33,8 @@ const meanings = {
   system_sender: "The sender is a program, by its local part, such as mailer-daemon, no-reply or owner-list.",
 
   // Limits on answers.
-  too_many_answers: "The correspondent has had as many answers in a day as the mailbox gives, or has asked three times as often.",
+  too_many_answers:
+    "The correspondent has had as many answers in a day as the mailbox gives, or has asked three times as often.",
   thread_too_deep: "The thread holds as many answers of ours as the mailbox gives.",
   hourly_cap: "The mailbox has given as many answers in an hour as it may, or was asked three times as often.",
   budget_exhausted: "The budget of tokens or cost for the message, the day or the tenant is used up.",

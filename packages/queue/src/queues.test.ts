@@ -84,7 +84,7 @@ describe("turns", () => {
     await until(async () => (await queues.counts())["mailfleet-turns"]!.active === 0);
     const keys = (await redis.command("KEYS", "*")) as string[];
     expect(keys.filter((key) => !/:(meta|events|id|marker|stalled-check)$/.test(key))).toEqual([]);
-    expect(keys.filter((key) => !key.startsWith("{mailfleet}:mailfleet-turns"))).toEqual([]);
+    expect(keys.filter((key) => !/^\{mailfleet\}:mailfleet-(turns|answers)/.test(key))).toEqual([]);
   });
 
   test("are taken first come, first served, so that accounts take turns", async () => {
@@ -345,6 +345,8 @@ test("the board sees every queue, and writes nothing by looking", async () => {
     "mailfleet-turns-quarantine",
     "mailfleet-turns-express",
     "mailfleet-turns-express-quarantine",
+    "mailfleet-answers",
+    "mailfleet-answers-quarantine",
   ]);
   await until(async () => (await board.queues[0]!.getJobCounts("waiting").catch(() => undefined)) !== undefined);
   expect(await redis.command("DBSIZE")).toBe(0);
