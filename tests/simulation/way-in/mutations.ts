@@ -98,5 +98,4 @@ export const mutations: readonly Mutation[] = [
     "select m.answering_stopped or exists (select from mailfleet.answering_stops s where s.tenant_id in ('', $2)) as stopped",
     "select $2::text is null as stopped",
   ),
-  inTransaction("answers-for-the-suspended", "t.state <> 'active' as suspended", "false as suspended"),
 ];
