@@ -62,7 +62,7 @@ test("a PostgreSQL and a Redis that are killed run again in seconds, and the fle
   const redis = JSON.parse(await readFile(path.join(data.path, "redis", "running.json"), "utf8")) as { pid: number };
   process.kill(Number(postmaster), "SIGKILL");
   process.kill(redis.pid, "SIGKILL");
-  await expect.poll(() => paste(fleet).then(({ state }) => state, String), { timeout: 30_000 }).toBe("pending");
+  await expect.poll(() => paste(fleet).then(({ state }) => state, String), { timeout: 60_000 }).toBe("pending");
   await arrived(fleet, ({ subject }) => subject === "Hello from Mailfleet");
   expect(await fleet.end("SIGTERM")).toBe(0);
 }, 120_000);
