@@ -1,6 +1,7 @@
 import { type Follower, type FollowOptions, follow } from "@mailfleet/mailbox";
 import type { Shards, WatchedMailbox } from "@mailfleet/store";
 import { MailboxWatch, type MailboxWatchDeps } from "./mailbox-watch.ts";
+import { openTurnstile } from "./turnstile.ts";
 
 /** Mailboxes whose shard is ours, each with somebody who follows it. */
 export interface FollowedMailboxes {
@@ -22,7 +23,7 @@ interface Followed {
   readonly ending: AbortController;
 }
 
-export interface FollowedMailboxesDeps extends MailboxWatchDeps {
+export interface FollowedMailboxesDeps extends Omit<MailboxWatchDeps, "turn"> {
   readonly shards: Pick<Shards, "mailboxes" | "news">;
   /** Under which right mailboxes of a shard may be followed; undefined where it is not ours. */
   readonly ownership: (shard: number) => { readonly workerId: number; readonly fence: number } | undefined;
@@ -34,8 +35,11 @@ const pageSize = 1_000;
 /** Changes this old are looked at again, since a commit may come later than its time says. */
 const newsMs = 10_000;
 const newsLimit = 1_000;
+/** Of the process's database connections: the rest are for leases, and for mail. */
+const turnsAtOnce = 3;
 
-export function openFollowedMailboxes(deps: FollowedMailboxesDeps): FollowedMailboxes {
+export function openFollowedMailboxes(given: FollowedMailboxesDeps): FollowedMailboxes {
+  const deps = { ...given, turn: openTurnstile(turnsAtOnce) };
   const followed = new Map<number, Followed>();
 
   function begin(mailbox: WatchedMailbox): void {

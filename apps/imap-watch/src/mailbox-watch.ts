@@ -20,6 +20,7 @@ import type { WatchSettings } from "./config.ts";
 import { credentialsOf } from "./credentials.ts";
 import { fingerprintOfFound, recordableOf, type TakingRules } from "./found-message.ts";
 import type { Room } from "./room.ts";
+import type { Turnstile } from "./turnstile.ts";
 
 export interface MailboxWatchDeps {
   readonly store: Pick<Store, "following" | "mailboxes" | "mailboxActions" | "accessTokens" | "blobs">;
@@ -27,6 +28,8 @@ export interface MailboxWatchDeps {
   readonly telemetry: Telemetry;
   readonly lease: Pick<WorkerLease, "holds" | "databaseNowMs">;
   readonly room: Room;
+  /** For what many mailboxes may write at the same moment. */
+  readonly turn: Turnstile;
   readonly settings: WatchSettings;
 }
 
@@ -77,9 +80,9 @@ export class MailboxWatch implements MailboxSink {
   }
 
   async begin(signal: AbortSignal): Promise<Begun> {
-    const { store, settings } = this.#deps;
-    const position = await store.following.begin(this.#owner);
-    const mailbox = position && (await store.mailboxes.open(this.#owner.mailboxUid, this.revision));
+    const { store, settings, turn } = this.#deps;
+    const position = await turn(() => store.following.begin(this.#owner));
+    const mailbox = position && (await turn(() => store.mailboxes.open(this.#owner.mailboxUid, this.revision)));
     if (!position || !mailbox) return this.#notOurs();
     crashPoint("watch-after-begin", mailbox.id);
     this.#mailboxId = mailbox.id;
@@ -216,8 +219,9 @@ export class MailboxWatch implements MailboxSink {
 
   /** With the turn to use them, in the host's line of logins. */
   async #credentials(mailbox: OpenedMailbox, signal: AbortSignal): ReturnType<typeof credentialsOf> {
-    const { store, settings } = this.#deps;
-    const turnMs = await store.following.reserveLogin(mailbox.settings.host, 1_000 / settings.loginsPerSecond);
+    const { store, settings, turn } = this.#deps;
+    const intervalMs = 1_000 / settings.loginsPerSecond;
+    const turnMs = await turn(() => store.following.reserveLogin(mailbox.settings.host, intervalMs));
     if (turnMs > 0) await monotonicClock.sleep(turnMs, signal);
     if (signal.aborted) {
       return { kind: "trouble", trouble: { kind: "unreachable", code: "LEFT", detail: "the mailbox is being left" } };
@@ -236,7 +240,9 @@ export class MailboxWatch implements MailboxSink {
     } = {},
     retryInMs?: number,
   ): Promise<void> {
-    if (!(await this.#deps.store.following.change(this.#owner, { state, ...facts }))) return void this.#notOurs();
+    const { store, turn } = this.#deps;
+    const isOurs = await turn(() => store.following.change(this.#owner, { state, ...facts }));
+    if (!isOurs) return void this.#notOurs();
     this.#state = state;
     const { reason, detail } = facts;
     this.#deps.telemetry.mailboxState({
