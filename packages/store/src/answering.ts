@@ -18,6 +18,7 @@ import { type MailboxAction, requestActions } from "./mailbox-actions.ts";
 import type { Submission } from "./submission.ts";
 import {
   type ApprovedDraft,
+  answerLocks,
   close,
   type Draft,
   type Findings,
@@ -207,7 +208,7 @@ export function openAnswering(db: Database, blobs: BlobStore | undefined): Answe
           await requestActions(tx, ticket, actions);
           const accepted = submission && (await acceptOne(tx, submission));
           return { kind: "ended", reason: told.reason, ...(accepted && { accountUid: accepted.accountUid }) };
-        });
+        }, answerLocks);
       } catch (error) {
         if (error instanceof NotAccepted) return { kind: "not_accepted", code: error.code, detail: error.message };
         throw error;
@@ -227,7 +228,7 @@ export function openAnswering(db: Database, blobs: BlobStore | undefined): Answe
 
     async answer(ticket, answer) {
       try {
-        return await db.transaction((tx) => answerIn(tx, ticket, answer));
+        return await db.transaction((tx) => answerIn(tx, ticket, answer), answerLocks);
       } catch (error) {
         if (error instanceof NotAccepted) return { kind: "not_accepted", code: error.code, detail: error.message };
         if (error instanceof Refusal) return error.verdict;

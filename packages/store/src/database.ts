@@ -27,7 +27,8 @@ export interface DatabaseOptions {
  * (no prepared statements by name, no LISTEN, no session locks; settings are local to a transaction).
  */
 export interface Database extends Sql, AsyncDisposable {
-  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** `lockMs`: a lock that is not had in time ends it with code 55P03, so that those who wait keep no connections. */
+  transaction<T>(work: (tx: Tx) => Promise<T>, limits?: { readonly lockMs?: number }): Promise<T>;
   /** Runs `work` bound to one tenant by row-level security: what is another's does not exist. */
   asTenant<T>(tenantId: string, work: (tx: Tx) => Promise<T>): Promise<T>;
   /** Statements sent so far, for the bench. */
@@ -87,12 +88,15 @@ export function openDatabase(options: DatabaseOptions): Database {
     },
   });
 
-  async function transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+  async function transaction<T>(
+    work: (tx: Tx) => Promise<T>,
+    { lockMs }: { readonly lockMs?: number } = {},
+  ): Promise<T> {
     const client = await pool.connect().catch(rethrowWithCode);
     let broken: Error | undefined;
     try {
       statements++;
-      await client.query(begin);
+      await client.query(lockMs === undefined ? begin : `${begin}; set local lock_timeout = ${Math.ceil(lockMs)}`);
       const result = await work({ ...on(client), tx: true });
       statements++;
       await client.query("commit");
@@ -109,7 +113,7 @@ export function openDatabase(options: DatabaseOptions): Database {
 
   return {
     ...on(pool),
-    transaction: (work) => transaction(work),
+    transaction,
     asTenant: (tenantId, work) =>
       transaction(async (tx) => {
         await tx.query("select set_config('role', 'mailfleet_api', true), set_config('mailfleet.tenant', $1, true)", [

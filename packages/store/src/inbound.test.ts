@@ -121,6 +121,24 @@ test("what a worker was never told that it has goes back, and what it knows to h
   for (const ticket of [known, again]) await answering.end(ticket, { state: "skipped", reason: "declined" });
 });
 
+test("who answers does not wait long for a lock of somebody who stands still", async () => {
+  const owner = await follow(rig, watcher.id, "locked");
+  const { db, following, answering, modelBudget } = rig.store;
+  await following.record(owner, place, [found()]);
+  const [ticket] = (await answering.claim(rig.workerId, 1, 10)) as [Ticket];
+  await db.transaction(async (tx) => {
+    await tx.query("select from mailfleet.mailboxes where uid = $1 for update", [owner.mailboxUid]);
+    await tx.query("select pg_advisory_xact_lock(7114006, hashtext($1))", ["locked"]);
+    const usage = { tokens: 1, cost: 0 };
+    const waiting = [
+      answering.answer(ticket, answerTo(ticket)),
+      modelBudget.reserve("locked", owner.mailboxUid, usage, {}, "2026-11-01"),
+    ];
+    for (const one of waiting) await expect(one).rejects.toMatchObject({ code: "55P03" });
+  });
+  expect(await answering.answer(ticket, answerTo(ticket))).toMatchObject({ kind: "answered" });
+});
+
 test("the limits of a correspondent and the kill switches hold in the transaction that answers", async () => {
   const owner = await follow(rig, watcher.id, "limits");
   const messages = [1, 2, 3].map((n) => found({ messageId: `<${n}@example.net>`, imapUid: n }));

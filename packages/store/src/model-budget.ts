@@ -1,4 +1,5 @@
 import type { Database, Sql } from "./database.ts";
+import { answerLocks } from "./ticket.ts";
 
 export interface ModelUsage {
   readonly tokens: number;
@@ -43,7 +44,7 @@ export function openModelBudget(db: Database): ModelBudget {
         if (!fits(used.mailbox, usage, caps) || !fits(used.tenant, usage, tenant ?? {})) return false;
         await spend(tx, tenantId, mailboxUid, usage, day);
         return true;
-      }),
+      }, answerLocks),
   };
 }
 

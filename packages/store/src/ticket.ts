@@ -58,6 +58,12 @@ export interface Findings {
   readonly transcript?: unknown;
 }
 
+/**
+ * How long who answers waits for a lock. A process that stands still in the middle of an answer keeps its locks until the
+ * database ends its transaction, and then those of its own that wait would each have them for as long again.
+ */
+export const answerLocks = { lockMs: 2_000 } as const;
+
 /** Which ticket is still its worker's, under its fence; the values are those of `mine`. */
 export const isMine = "a.inbound_uid = $1 and a.worker = $2 and a.fence = $3 and a.state = 'claimed'";
 
