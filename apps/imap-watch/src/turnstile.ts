@@ -3,7 +3,7 @@ export type Turnstile = <T>(act: () => Promise<T>) => Promise<T>;
 
 /**
  * When a server goes, all of its mailboxes have something to write at the same moment. Without a turn for each they
- * would stand before our own lease's renewal in the line for a database connection, and cost us all mailboxes.
+ * would stand before our own lease's renewal in the line for a database connection, which has a limit of time.
  */
 export function openTurnstile(atOnce: number): Turnstile {
   const line: (() => void)[] = [];
