@@ -1,34 +1,19 @@
 import { accessSync, constants } from "node:fs";
 import { type OperatorConfig, operatorSettings } from "@mailfleet/answer";
-import { type Environment, fleetSettings, type Reader, reader } from "@mailfleet/config";
+import { type Environment, type Reader, readWorkerConfig } from "@mailfleet/config";
 
 export type Config = ReturnType<typeof readConfig>;
 
 /** Everything that a process of answer-worker's own can be told. A bad environment is reported whole, at start. */
-export function readConfig(env: Environment) {
-  const settings = reader(env);
-  const fleet = fleetSettings(settings, { needsAdminToken: false });
-  const why = "is required: only `mailfleet up` brings servers of its own";
-  if (fleet.databaseUrl === undefined) settings.refuse("DATABASE_URL", why);
-  if (fleet.redisUrl === undefined) settings.refuse("REDIS_URL", why);
-  const { databaseUrl, redisUrl, secretKeys, blobUrl, databasePoolSize, ...config } = settings.check({
-    ...fleet,
+export const readConfig = (env: Environment) =>
+  readWorkerConfig(env, (settings) => ({
     ...answerSettings(settings),
     leaseMs: settings.duration(
       "WORKER_LEASE",
       "How long a silent process keeps what it had in hand, before others take over.",
       { min: "1s", max: "5m", otherwise: "10s" },
     ),
-  });
-  if (!databaseUrl || !redisUrl || !secretKeys) throw new TypeError("the configuration was not checked");
-  const store = {
-    databaseUrl: databaseUrl.reveal(),
-    poolSize: databasePoolSize,
-    secretKeys: secretKeys.reveal().map((key) => key.toString("base64")),
-    ...(blobUrl && { blobUrl: blobUrl.reveal() }),
-  };
-  return { ...config, redisUrl, store, warnings: settings.warnings() };
-}
+  }));
 
 /** The settings of answer-worker. Intake is told the operator's, too: `operator` is what it has read in one process with this. */
 export function answerSettings(settings: Reader, operator?: OperatorConfig) {

@@ -1,27 +1,9 @@
-import { type Environment, fleetSettings, type Reader, reader } from "@mailfleet/config";
+import { type Environment, type Reader, readWorkerConfig } from "@mailfleet/config";
 
 export type Config = ReturnType<typeof readConfig>;
 
 /** Everything that a process of imap-watch's own can be told. A bad environment is reported whole, at start. */
-export function readConfig(env: Environment) {
-  const settings = reader(env);
-  const fleet = fleetSettings(settings, { needsAdminToken: false });
-  const why = "is required: only `mailfleet up` brings servers of its own";
-  if (fleet.databaseUrl === undefined) settings.refuse("DATABASE_URL", why);
-  if (fleet.redisUrl === undefined) settings.refuse("REDIS_URL", why);
-  const { databaseUrl, redisUrl, secretKeys, blobUrl, databasePoolSize, ...config } = settings.check({
-    ...fleet,
-    ...watchSettings(settings),
-  });
-  if (!databaseUrl || !redisUrl || !secretKeys) throw new TypeError("the configuration was not checked");
-  const store = {
-    databaseUrl: databaseUrl.reveal(),
-    poolSize: databasePoolSize,
-    secretKeys: secretKeys.reveal().map((key) => key.toString("base64")),
-    ...(blobUrl && { blobUrl: blobUrl.reveal() }),
-  };
-  return { ...config, redisUrl, store, warnings: settings.warnings() };
-}
+export const readConfig = (env: Environment) => readWorkerConfig(env, watchSettings);
 
 export type WatchSettings = ReturnType<typeof watchSettings>;
 

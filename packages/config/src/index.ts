@@ -6,3 +6,4 @@ export { readConfigOrExit } from "./read-or-exit.ts";
 export { describeSettings, type OptionalReader, type Reader, reader, type Setting } from "./reader.ts";
 export { Secret } from "./secret.ts";
 export type { Environment } from "./source.ts";
+export { readWorkerConfig } from "./worker-config.ts";
