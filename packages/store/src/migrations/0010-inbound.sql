@@ -318,12 +318,14 @@ begin
   return query
     update mailfleet.shards s set worker = p_worker, fence = s.fence + 1, since = now()
     from (
-      select f.shard, f.worker as before from mailfleet.shards f
+      select f.shard, f.worker as before, row_number() over (partition by f.worker is null order by f.shard * 97 % 256) as place
+      from mailfleet.shards f
       where f.worker is null or not exists (
         select from mailfleet.workers w where w.id = f.worker and w.lapsed_at is null and w.lease_until > now())
-      order by f.shard * 97 % 256 limit greatest(least(fair - mine, p_take), 0)
     ) as free
-    where s.shard = free.shard
+    -- What a dead watcher has left is taken at once, whatever the fair share: others that died since still count as living, and
+    -- would each have their part wait for their lease. What is too much is given up again.
+    where s.shard = free.shard and free.place <= p_take and (free.before is not null or free.place <= fair - mine)
     returning s.shard, s.fence, case when free.before is null then 'taken' else 'taken_over' end;
 end $$;
 
