@@ -2,6 +2,7 @@
  * Liquid, in a sandbox: templates see the message and nothing else. No files, no other templates, no code, no unescaped
  * writing of strangers in HTML; bounded in length, time and memory.
  */
+import { escapeHtml } from "@mailfleet/mail";
 import { Liquid, LiquidError, type Template } from "liquidjs";
 import { isVariable, sampleVariables, type TemplateVariables, templateLimits } from "./template-variables.ts";
 
@@ -134,16 +135,6 @@ function plainText(value: unknown): string {
   if (value === undefined || value === null) return "";
   return Array.isArray(value) ? value.map(plainText).join("") : String(value);
 }
-
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
 
 // Liquid's own words tell the line and the column; the engine's own, of a stack that overflows, mean nothing to a tenant.
 const mistakeOf = (error: unknown): string =>

@@ -16,6 +16,7 @@ export * from "./envelope-flags.ts";
 export * from "./envelope-id.ts";
 export { formatDate, type HeaderField } from "./field.ts";
 export * from "./fingerprint.ts";
+export * from "./html.ts";
 export * from "./ids.ts";
 export * from "./listed-message.ts";
 export * from "./loop-guard/judge-automatic.ts";

@@ -2,8 +2,10 @@
  * What an answer quotes of the message that it answers: its text alone, never its HTML, so that nothing of a
  * stranger's markup, images or links is passed on.
  */
+
 import { formatDate } from "./field.ts";
 import { plainLine } from "./field-text.ts";
+import { escapeHtml } from "./html.ts";
 import type { ParsedMessage } from "./parsed-message.ts";
 
 export const quotationLimits = { lines: 400, length: 20_000 } as const;
@@ -62,12 +64,3 @@ function boundedLines(text: string): readonly string[] {
   while (lines.at(-1) === "") lines.pop();
   return isCut || all.length > quotationLimits.lines ? [...lines, cutMark] : lines;
 }
-
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (c) => entities[c]!);

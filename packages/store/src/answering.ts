@@ -13,6 +13,7 @@ import {
   troubledTooOften,
 } from "./answer-transaction.ts";
 import type { BlobStore } from "./blob.ts";
+import { type ContentRow, contentOf, readWhole } from "./content.ts";
 import type { Database, Tx } from "./database.ts";
 import { type MailboxAction, requestActions } from "./mailbox-actions.ts";
 import type { Submission } from "./submission.ts";
@@ -154,16 +155,16 @@ export function openAnswering(db: Database, blobs: BlobStore | undefined): Answe
     },
 
     async load({ inboundUid }) {
-      const [row] = await db.query<Omit<LoadedInbound, "content"> & { bytes: Buffer | null; blobKey: string | null }>(
+      const [row] = await db.query<Omit<LoadedInbound, "content"> & Pick<ContentRow, "bytes" | "blob_key">>(
         `select i.uid, i.message_id as "messageId", i.flags, i.arrived_at as "arrivedAt", i.received_at as "receivedAt",
-           i.size_bytes as "sizeBytes", i.run, i.draft, i.blob_key as "blobKey", c.bytes
+           i.size_bytes as "sizeBytes", i.run, i.draft, i.blob_key, c.bytes
          from mailfleet.inbound i left join mailfleet.inbound_contents c on c.inbound_uid = i.uid where i.uid = $1`,
         [inboundUid],
       );
       if (!row) return undefined;
-      const { bytes, blobKey, ...inbound } = row;
-      const content = bytes ?? (blobKey === null ? undefined : await readBlob(blobs, blobKey));
-      return { ...inbound, ...(content && { content }) };
+      const { bytes, blob_key, ...inbound } = row;
+      const stored = contentOf(blobs, { size_bytes: inbound.sizeBytes, bytes, blob_key });
+      return { ...inbound, ...(stored && { content: await readWhole(stored) }) };
     },
 
     postpone: (ticket, { afterMs, failed, ...findings }) =>
@@ -313,11 +314,4 @@ export function openAnswering(db: Database, blobs: BlobStore | undefined): Answe
       return gate === "open" ? "yes" : "stopped";
     },
   };
-}
-
-async function readBlob(blobs: BlobStore | undefined, key: string): Promise<Uint8Array> {
-  if (!blobs) throw new Error("the content lies in a blob store, and none is configured");
-  const pieces: Uint8Array[] = [];
-  for await (const piece of blobs.get(key)) pieces.push(piece);
-  return Buffer.concat(pieces);
 }

@@ -97,16 +97,6 @@ export interface Following {
     place: { readonly folder: string; readonly uidValidity: number },
     imapUids: readonly number[],
   ): Promise<readonly number[]>;
-  /** Where the messages that wait lie, so that changes of their flags can be told. */
-  waiting(
-    mailboxUid: number,
-  ): Promise<readonly { readonly inboundUid: string; readonly imapUid: number; readonly uidValidity: number }[]>;
-  /** Tells the flags of messages by UID, as they are now. */
-  noteFlags(
-    owner: Ownership,
-    uidValidity: number,
-    flags: readonly { readonly imapUid: number; readonly flags: readonly string[] }[],
-  ): Promise<boolean>;
   /** Messages that may be worked on now, over all tenants; and by tenant, those that a kill switch holds too. */
   backlog(): Promise<{ readonly count: number; readonly byTenant: ReadonlyMap<string, number> }>;
   /** Takes the next place in a host's line of logins; how long to wait for it, ms. */
@@ -167,25 +157,6 @@ export function openFollowing(db: Database): Following {
       );
       return rows.map(({ uid }) => uid);
     },
-
-    waiting: (mailboxUid) =>
-      db.query(
-        `select a.inbound_uid as "inboundUid", i.imap_uid as "imapUid", i.uid_validity as "uidValidity"
-         from mailfleet.answering a join mailfleet.inbound i on i.uid = a.inbound_uid where a.mailbox_uid = $1 order by 1 limit 1000`,
-        [mailboxUid],
-      ),
-
-    noteFlags: (owner, uidValidity, flags) =>
-      db.transaction(async (tx) => {
-        if ((await writePosition(tx, owner, {}, epochs.get(owner))) === undefined) return false;
-        await tx.query(
-          `update mailfleet.inbound i set flags = array(select jsonb_array_elements_text(f.flags))
-           from jsonb_to_recordset($3) as f(uid bigint, flags jsonb), mailfleet.answering a
-           where a.mailbox_uid = $1 and i.uid = a.inbound_uid and i.uid_validity = $2 and i.imap_uid = f.uid`,
-          [owner.mailboxUid, uidValidity, JSON.stringify(flags.map((one) => ({ uid: one.imapUid, flags: one.flags })))],
-        );
-        return true;
-      }),
 
     async backlog() {
       const rows = await db.query<{ tenant_id: string; n: number; workable: number }>(

@@ -1,6 +1,6 @@
 import type { BlobStore } from "./blob.ts";
 import { logCommand } from "./command-log.ts";
-import type { StoredContent } from "./content.ts";
+import { type ContentRow, contentOf, type StoredContent } from "./content.ts";
 import type { Database, Sql, Tx } from "./database.ts";
 import { isUid } from "./deliveries.ts";
 import { filterTimes } from "./list-filter.ts";
@@ -180,18 +180,13 @@ export function openInbound(db: Database, blobs: BlobStore | undefined): Inbound
     async content(tenantId, uid) {
       if (!isUid(uid)) return undefined;
       const [row] = await db.asTenant(tenantId, (tx) =>
-        tx.query<{ size_bytes: number; blob_key: string | null; bytes: Buffer | null }>(
+        tx.query<ContentRow>(
           `select i.size_bytes, i.blob_key, c.bytes from mailfleet.inbound i
            left join mailfleet.inbound_contents c on c.inbound_uid = i.uid where i.tenant_id = $1 and i.uid = $2`,
           [tenantId, uid],
         ),
       );
-      if (!row) return undefined;
-      const { size_bytes: sizeBytes, blob_key: key, bytes } = row;
-      if (bytes) return { sizeBytes, bytes };
-      if (key === null) return undefined;
-      if (!blobs) throw new Error("the content lies in a blob store, and none is configured");
-      return { sizeBytes, open: () => blobs.get(key) };
+      return row && contentOf(blobs, row);
     },
 
     requeue: (tenantId, uid, by) =>

@@ -18,7 +18,7 @@ export * from "./check-database.ts";
 export { takeChore } from "./chores.ts";
 export * from "./claim.ts";
 export type { Command, CommandLog, LoggedCommand } from "./command-log.ts";
-export type { StoredContent } from "./content.ts";
+export { readWhole, type StoredContent } from "./content.ts";
 export * from "./database.ts";
 export type { Attempt, DeadLetter, Deliveries, DeliveryDetail, DeliveryFilter } from "./deliveries.ts";
 export * from "./delivery-record.ts";

@@ -49,7 +49,6 @@ export function startWatcher(world: World, name: string, errands: Errands, onGon
     begin: owned(plain.begin),
     change: owned(plain.change),
     record: owned(plain.record),
-    noteFlags: owned(plain.noteFlags),
     reserveLogin: async () => 0,
   };
   const actions = openMailboxActions(db);

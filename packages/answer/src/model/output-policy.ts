@@ -5,6 +5,7 @@
  * Everything taken out leaves the same mark, in no language, so that a reader sees that something stood there.
  */
 
+import { escapeHtml } from "@mailfleet/mail";
 import { type LinkRules, readyLinkRules } from "./link-policy.ts";
 import { type Segment, scanLinks } from "./link-scan.ts";
 import { cutText, plainText } from "./plain-characters.ts";
@@ -105,13 +106,3 @@ function htmlOf(segment: Segment): string {
   const href = escapeHtml(segment.href);
   return `<a href="${href}" rel="noopener noreferrer">${href}</a>`;
 }
-
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (sign) => entities[sign] ?? sign);

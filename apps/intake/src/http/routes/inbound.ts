@@ -1,6 +1,6 @@
 /** What came in, what became of it, and what people decide about it. */
 import { Readable } from "node:stream";
-import type { InboundDetail, InboundMessage } from "@mailfleet/store";
+import { type InboundDetail, type InboundMessage, readWhole } from "@mailfleet/store";
 import { z } from "zod";
 import type { ApiDeps } from "../api-deps.ts";
 import { type ProblemCode, ProblemError } from "../problems.ts";
@@ -126,7 +126,7 @@ export function inboundRoutes(app: Server, { store, parser, wakeAnswer }: ApiDep
     },
     async (request, reply) => {
       const content = await contentOf(tenantIdOf(request), request.params.id);
-      const bytes = "bytes" in content ? content.bytes : await collect(content.open());
+      const bytes = await readWhole(content);
       const extracted = await parser.extractAttachment(bytes, request.params.n);
       if (!extracted.ok && extracted.code === "busy") throw new ProblemError("overloaded", extracted.detail);
       if (!extracted.ok) {
@@ -219,12 +219,6 @@ const asItIs = (payload: unknown) => payload as string;
 function settle(decision: Awaited<ReturnType<ApiDeps["store"]["inbound"]["requeue"]>>): void {
   if (decision.kind === "not_found") throw new ProblemError("inbound_not_found");
   if (decision.kind === "refused") throw new ProblemError(refusals[decision.code], decision.detail);
-}
-
-async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const all: Uint8Array[] = [];
-  for await (const piece of pieces) all.push(piece);
-  return Buffer.concat(all);
 }
 
 function show(found: InboundMessage) {

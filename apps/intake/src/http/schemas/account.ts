@@ -2,19 +2,9 @@
 import { parseDomain } from "@mailfleet/mail";
 import type { Account, AccountSettings, RateLimits, SecretChanges } from "@mailfleet/store";
 import { z } from "zod";
+import { oauth2Fields, passwordLogin } from "./login.ts";
 import { given } from "./paging.ts";
-import {
-  address,
-  domain,
-  duration,
-  hostName,
-  issue,
-  line,
-  list,
-  secret,
-  senderPattern,
-  showDuration,
-} from "./primitives.ts";
+import { address, domain, duration, hostName, issue, list, secret, senderPattern, showDuration } from "./primitives.ts";
 
 const count = z.int().min(1).max(1_000_000_000);
 const rates = { perMinute: count.optional(), perHour: count.optional(), perDay: count.optional() };
@@ -38,19 +28,11 @@ const selector = z
 
 const dkimKey = z.strictObject({ domain: asciiDomain, selector, privateKey: secret(16_384).describe("PEM, RSA.") });
 
-const password = z.strictObject({ user: line(255).min(1), pass: secret(1_024) });
-const oauth2 = z.strictObject({
-  oauth2: z.strictObject({
-    user: line(255).min(1),
-    tokenUrl: z.url({ protocol: /^https?$/, message: "Not an http or https URL." }).max(2_048),
-    clientId: line(512).min(1),
-    clientSecret: secret(4_096),
-    refreshToken: secret(8_192),
-    scope: line(1_024).optional(),
-  }),
-});
+const oauth2 = z.strictObject({ oauth2: z.strictObject(oauth2Fields) });
 
-const auth = z.union([password, oauth2]).describe("`{user, pass}`, or `{oauth2: {…}}`; without it nobody logs in.");
+const auth = z
+  .union([passwordLogin, oauth2])
+  .describe("`{user, pass}`, or `{oauth2: {…}}`; without it nobody logs in.");
 
 export const accountInput = z
   .strictObject({

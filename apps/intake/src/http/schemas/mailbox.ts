@@ -3,30 +3,14 @@ import type { MailboxSettings } from "@mailfleet/mail";
 import type { Mailbox, MailboxSecretChanges } from "@mailfleet/store";
 import { z } from "zod";
 import { answerInput, answerSecrets, readAnswer, showAnswer } from "./answer.ts";
+import { oauth2Fields, passwordLogin } from "./login.ts";
 import { given } from "./paging.ts";
-import {
-  address,
-  duration,
-  hostName,
-  instant,
-  issue,
-  line,
-  list,
-  secret,
-  senderPattern,
-  showDuration,
-} from "./primitives.ts";
+import { address, duration, hostName, instant, issue, line, list, senderPattern, showDuration } from "./primitives.ts";
 
-const password = z.strictObject({ user: line(255).min(1), pass: secret(1_024) });
 const oauth2 = z.strictObject({
   oauth2: z.strictObject({
-    user: line(255).min(1),
-    tokenUrl: z.url({ protocol: /^https?$/, message: "Not an http or https URL." }).max(2_048),
-    clientId: line(512).min(1),
-    clientSecret: secret(4_096),
+    ...oauth2Fields,
     grant: z.enum(["refresh_token", "client_credentials"]).default("refresh_token"),
-    refreshToken: secret(8_192),
-    scope: line(1_024).optional(),
   }),
 });
 
@@ -37,7 +21,7 @@ export const mailboxInput = z
     host: hostName,
     port: z.int().min(1).max(65_535).optional().describe("993 or 143 where it is absent, by `security`."),
     security: z.enum(["tls", "starttls", "none"]).default("tls"),
-    auth: z.union([password, oauth2]).describe("`{user, pass}`, or `{oauth2: {…}}`."),
+    auth: z.union([passwordLogin, oauth2]).describe("`{user, pass}`, or `{oauth2: {…}}`."),
     caPem: z.string().max(65_536).optional(),
     allowInvalidCertificate: z.boolean().optional(),
     allowClearTextAuth: z.boolean().optional(),
@@ -98,11 +82,11 @@ export function readMailbox(input: MailboxInput): { settings: MailboxSettings; s
     authservIds: input.authservIds ?? [],
     ownAddresses: input.ownAddresses ?? [],
   }) as MailboxSettings;
-  const login2 = "oauth2" in login ? login.oauth2 : login;
+  const credentials = "oauth2" in login ? login.oauth2 : login;
   const secrets = given({
-    pass: "pass" in login2 ? login2.pass : undefined,
-    clientSecret: "clientSecret" in login2 ? login2.clientSecret : undefined,
-    refreshToken: "refreshToken" in login2 ? login2.refreshToken : undefined,
+    pass: "pass" in credentials ? credentials.pass : undefined,
+    clientSecret: "clientSecret" in credentials ? credentials.clientSecret : undefined,
+    refreshToken: "refreshToken" in credentials ? credentials.refreshToken : undefined,
     ...(answer && answerSecrets(answer)),
   }) as MailboxSecretChanges;
   return { settings, secrets };
