@@ -134,7 +134,7 @@ test("who answers does not wait long for a lock of somebody who stands still", a
       answering.answer(ticket, answerTo(ticket)),
       modelBudget.reserve("locked", owner.mailboxUid, usage, {}, "2026-11-01"),
     ];
-    for (const one of waiting) await expect(one).rejects.toMatchObject({ code: "55P03" });
+    await Promise.all(waiting.map((one) => expect(one).rejects.toMatchObject({ code: "55P03" })));
   });
   expect(await answering.answer(ticket, answerTo(ticket))).toMatchObject({ kind: "answered" });
 });
