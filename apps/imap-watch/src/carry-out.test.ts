@@ -3,7 +3,7 @@ import { openMailbox, type Session } from "@mailfleet/mailbox";
 import type { DueAction, MailboxAction } from "@mailfleet/store";
 import { type FakeImap, fakeImap } from "@mailfleet/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { carryOut, SpecialFolders } from "./carry-out.ts";
+import { type Circumstances, carryOut, SpecialFolders } from "./carry-out.ts";
 
 let server: FakeImap;
 let session: Session;
@@ -38,7 +38,8 @@ const due = (
     ...changes,
   },
 });
-const carriedOut = (one: DueAction, mayAct = () => true) => carryOut(session, new SpecialFolders(session), one, mayAct);
+const carriedOut = (one: DueAction, { mayAct = () => true, isReconciled = false }: Partial<Circumstances> = {}) =>
+  carryOut(session, new SpecialFolders(session), one, { mayAct, isReconciled });
 const look = { kind: "look" } as const;
 const append = {
   kind: "append",
@@ -85,6 +86,15 @@ test("after a renumbering a message is gone only where the server finds none wit
   }
 });
 
+test("a message without a Message-ID that a look through its whole renumbered folder has not met is given up", async () => {
+  const old = { uidValidity: 1, imapUid: 40, messageId: null };
+  const flags = { kind: "flags", add: ["\\Answered"] } as const;
+  expect(await carriedOut(due(flags, old))).toMatchObject({ kind: "again" });
+  expect(await carriedOut(due(flags, old), { isReconciled: true })).toMatchObject({ kind: "given_up" });
+  const here = { messageId: null };
+  expect(await carriedOut(due(flags, here), { isReconciled: true })).toMatchObject({ kind: "done" });
+});
+
 test("a refusal is tried again until the tries are used up", async () => {
   server.misbehaves({ at: "UID SEARCH", does: "answer", text: "NO not now" });
   expect(await carriedOut(due({ kind: "move", to: "Done" }))).toMatchObject({ kind: "again" });
@@ -94,7 +104,7 @@ test("a refusal is tried again until the tries are used up", async () => {
 test("who may not act any more changes nothing", async () => {
   const never = () => false;
   for (const action of [append, { kind: "flags", add: ["\\Seen"] }, { kind: "move", to: "Done" }] as const) {
-    expect(await carriedOut(due(action), never)).toBeUndefined();
+    expect(await carriedOut(due(action), { mayAct: never })).toBeUndefined();
   }
   expect(server.commands.filter((command) => /\b(APPEND|STORE|MOVE|COPY)\b/.test(command))).toEqual([]);
   expect(server.folder().messages).toHaveLength(1);

@@ -29,6 +29,12 @@ export class SpecialFolders {
   }
 }
 
+export interface Circumstances {
+  readonly mayAct: MayAct;
+  /** Whether the whole folder was looked through under its present UIDVALIDITY. */
+  readonly isReconciled: boolean;
+}
+
 /**
  * Does what is to be done in a mailbox. Done twice, it has happened once. Undefined where `mayAct`, asked right before
  * anything is changed, says no. Rejects when the connection ends.
@@ -37,7 +43,7 @@ export async function carryOut(
   session: Session,
   folders: SpecialFolders,
   { action, inbound, tries }: DueAction,
-  mayAct: MayAct,
+  { mayAct, isReconciled }: Circumstances,
 ): Promise<ActionOutcome | undefined> {
   if (action.kind === "append") {
     const to = await folders.find(action.folder);
@@ -47,7 +53,11 @@ export async function carryOut(
   }
   if (inbound === undefined) return { kind: "given_up", trouble: "there is no message that it is about" };
   const whereabouts = await locate(session, inbound);
-  if (whereabouts.kind === "unsure") return refusedOutcome(whereabouts, tries);
+  if (whereabouts.kind === "unsure") {
+    // Who looks through the whole folder notes where each known message lies now. One that was not met has no other trace.
+    const isLost = isReconciled && inbound.messageId === null && inbound.folder === session.folder.path;
+    return refusedOutcome(whereabouts, isLost ? triesPerAction : tries);
+  }
   const uid = whereabouts.kind === "at" ? whereabouts.uid : undefined;
   if (action.kind === "look") return look(session, folders, uid, inbound.messageId, tries);
   if (uid === undefined) return outcomeOf({ kind: "gone" }, tries);

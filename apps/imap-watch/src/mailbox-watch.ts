@@ -172,6 +172,7 @@ export class MailboxWatch implements MailboxSink {
     if (position.backfill) await lookThrough(position.backfill);
     // A process that was paused must not act on what another may be doing by now.
     const mayAct = () => this.#deps.lease.holds(this.#owner.workerId);
+    const isReconciled = position.reconciledAt !== null && position.uidValidity === Number(session.folder.uidValidity);
     for (;;) {
       const due = await store.mailboxActions.due(this.#owner.mailboxUid, actionsAtOnce);
       const delayed = new Set<string>();
@@ -179,7 +180,10 @@ export class MailboxWatch implements MailboxSink {
         if (!mayAct()) return;
         if (one.inbound && delayed.has(one.inbound.uid)) continue;
         crashPoint("watch-before-action", this.#mailboxId);
-        const outcome = await carryOut(session, this.#folders ?? new SpecialFolders(session), one, mayAct);
+        const outcome = await carryOut(session, this.#folders ?? new SpecialFolders(session), one, {
+          mayAct,
+          isReconciled,
+        });
         if (!outcome) return;
         crashPoint("watch-after-action", this.#mailboxId);
         if (!(await store.mailboxActions.settle(this.#owner, one.id, outcome))) return void this.#notOurs();

@@ -199,7 +199,7 @@ async function writePosition(
        watermark = coalesce($11, p.watermark),
        modseq = coalesce($12, p.modseq),
        complete_at = case when $13::boolean then now() else p.complete_at end,
-       reconciled_at = case when $14::boolean then now() else p.reconciled_at end,
+       reconciled_at = case when $14::boolean then now() when p.uid_validity <> $10 then null else p.reconciled_at end,
        backfill_since = case when $15::boolean and p.asked = p.taken then null else p.backfill_since end,
        backfill_until = case when $15::boolean and p.asked = p.taken then null else p.backfill_until end,
        resume = case when $16::boolean and p.asked = p.taken then null else p.resume end
