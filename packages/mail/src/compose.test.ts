@@ -76,6 +76,20 @@ test("HTML refers to an attachment by its Content-ID", async () => {
   expect(text).toContain("filename*0*=utf-8''Gr%C3%BC%C3%9Fe%3B%20%22a%22.pdf");
 });
 
+test("a long run of spaces in an attachment's name or type is one space, and folds into no line that looks empty", async () => {
+  const gap = " ".repeat(100);
+  const { text } = await composed({
+    ...plain,
+    attachments: [
+      { content: "", filename: `a${gap}b.txt`, contentType: "text/plain" },
+      { content: "", filename: gap },
+      { content: "", contentType: `text/plain;${gap}x="a${gap}b"` },
+    ],
+  });
+  expect(text).toContain('filename="a b.txt"');
+  expect(text).not.toMatch(/\r\n[ \t]+\r\n/);
+});
+
 test("an attached message travels as it is, and what holds it says that it is eight-bit", async () => {
   const attached = Buffer.from("Subject: inner\n\nGrüße\n").toString("base64");
   const message = await composed({ ...plain, attachments: [{ contentType: "message/rfc822", content: attached }] });

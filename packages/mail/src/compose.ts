@@ -64,8 +64,8 @@ export async function composeMessage(
       ({ filename, contentType, content, contentId, disposition }): MailComposerAttachment => ({
         content,
         contentDisposition: disposition,
-        contentType,
-        filename,
+        contentType: contentType && squeeze(contentType),
+        filename: filename && squeeze(filename),
         cid: contentId,
       }),
     ),
