@@ -168,7 +168,7 @@ export class Line {
 
   #closed(): Trouble {
     const reason = this.client.byeReason;
-    if (reason) return { kind: this.#loggedIn ? "unreachable" : "throttled", code: "BYE", detail: printable(reason) };
+    if (reason) return { kind: "unreachable", code: "BYE", detail: printable(reason) };
     return { kind: "unreachable", code: "CLOSED", detail: "the connection was closed" };
   }
 

@@ -45,7 +45,12 @@ const whileLoggingIn = [
     "unreachable",
     "NoConnection",
   ],
-  ["BYE instead of a greeting", { code: "ClosedAfterConnectText", reason: "Too many connections" }, "throttled", "BYE"],
+  [
+    "BYE instead of a greeting",
+    { code: "ClosedAfterConnectText", reason: "Too many connections" },
+    "unreachable",
+    "BYE",
+  ],
   ["a refused connection", { code: "ECONNREFUSED" }, "unreachable", "ECONNREFUSED"],
   ["a name that is not known", { code: "ENOTFOUND" }, "unreachable", "ENOTFOUND"],
   ["silence", { code: "GREETING_TIMEOUT" }, "unreachable", "GREETING_TIMEOUT"],

@@ -92,9 +92,9 @@ export function troubleOf(error: unknown, { loggedIn }: { readonly loggedIn: boo
   if (code !== undefined && (tooMuch.has(code) || code.startsWith("ParserError"))) {
     return { kind: "protocol", code, detail };
   }
-  // A server that says BYE instead of letting us in asks for some peace (RFC 9051 section 7.1.5).
+  // A server that says BYE instead of letting us in (RFC 9051 section 7.1.5) may be full, or about to start anew.
   if (!loggedIn && typeof told.reason === "string" && told.reason !== "")
-    return { kind: "throttled", code: "BYE", detail };
+    return { kind: "unreachable", code: "BYE", detail };
   // imapflow's own refusals to go on have neither a code nor an answer of the server's: no mechanism that we may use.
   if (code === undefined && !loggedIn) return { kind: "unsupported", code: "NO_MECHANISM", detail };
   return { kind: "unreachable", code: code ?? "CLOSED", detail };
