@@ -114,10 +114,10 @@ function startWatcher(store: Store, settings: Partial<WatchSettings>): RunningWa
     queues: { wakeAnswer: (uid: string) => void wakes.push(uid) },
     settings: { ...defaults, watchNewsMs: 50, loginsPerSecond: 1_000, ...settings },
   };
-  const ended = startWatch(deps, scope);
+  const running = startWatch(deps, scope);
   const drain = async () => {
     scope.drain();
-    await ended;
+    await (await running).ended;
     await scope.close();
   };
   return {
@@ -130,7 +130,16 @@ function startWatcher(store: Store, settings: Partial<WatchSettings>): RunningWa
 
 function mailboxOf(store: Store, tenantId: string, put: TestMailbox["put"]): TestMailbox {
   const read = async () => (await store.mailboxes.get(tenantId, "box")) as Mailbox;
-  const inbound = async () => (await store.inbound.list(tenantId, { limit: 200 })).items.toReversed();
+  const inbound = async () => {
+    const items: InboundMessage[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await store.inbound.list(tenantId, { limit: 200, ...(cursor === undefined ? {} : { cursor }) });
+      items.push(...page.items);
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    return items.toReversed();
+  };
   return {
     tenantId,
     put,
