@@ -5,7 +5,7 @@ import { startWatch, watchSettings } from "@mailfleet/imap-watch";
 import { intakeSettings, startIntake } from "@mailfleet/intake";
 import { dispatchSettings, startDispatch } from "@mailfleet/outbox-dispatch";
 import { openQueues, type Queues } from "@mailfleet/queue";
-import { createScope, type OpenScope } from "@mailfleet/service";
+import { createScope, type OpenScope, type Running } from "@mailfleet/service";
 import { type AccountSettings, type Delivery, openStore, type Store } from "@mailfleet/store";
 import { openTelemetry, type Telemetry } from "@mailfleet/telemetry";
 import { type PrivateRedis, privateDatabase, privateRedis } from "@mailfleet/testkit";
@@ -93,7 +93,7 @@ export async function startOneProcessFleet(common: Readonly<Record<string, strin
   };
 
   /** Runs a part with a store and queues of its own, as a process would have them. */
-  async function live(start: (parts: Parts, life: OpenScope) => Promise<void>): Promise<Sender> {
+  async function live(start: (parts: Parts, life: OpenScope) => Promise<Running>): Promise<Sender> {
     const life = createScope({ graceMs, closeMs: 5_000, onError: () => {} });
     senders.add(life);
     const parts = {
@@ -101,7 +101,7 @@ export async function startOneProcessFleet(common: Readonly<Record<string, strin
       queues: life.own(await openQueues(redis.url, telemetry)),
       telemetry,
     };
-    const running = start(parts, life);
+    const running = start(parts, life).then(({ ended }) => ended);
     running.catch(() => {}); // One that is ended without draining finds its database closed.
     return {
       async drain() {

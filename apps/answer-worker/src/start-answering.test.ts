@@ -61,7 +61,10 @@ async function start(
     graceMs,
     ...changes,
   };
-  const one = { scope, ended: startAnswering({ store, queues, telemetry, settings }, scope) };
+  const one = {
+    scope,
+    ended: startAnswering({ store, queues, telemetry, settings }, scope).then(({ ended }) => ended),
+  };
   running.push(one);
   return one;
 }

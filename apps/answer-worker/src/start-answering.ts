@@ -1,7 +1,7 @@
 import type { OperatorConfig } from "@mailfleet/answer";
 import { openParser } from "@mailfleet/parser";
 import type { Queues } from "@mailfleet/queue";
-import { every, type Scope, type Watchdog } from "@mailfleet/service";
+import { every, type Running, type Scope, type Watchdog } from "@mailfleet/service";
 import { joinAsWorker, leaseLimitsOf, type Store } from "@mailfleet/store";
 import type { Telemetry } from "@mailfleet/telemetry";
 import { type AnswerDeps, answerOne } from "./answer-one.ts";
@@ -36,11 +36,14 @@ const stuckLooks = { stuckMs: 3_600_000, againMs: 600_000, limit: 1_000 } as con
 /** After `stopping`, for what is in hand to go back. */
 const givingBackMs = 3_000;
 
-/** Answers what comes in until `draining` aborts and what is in hand has ended; at `stopping` the rest goes back. */
+/**
+ * Answers what comes in until `draining` aborts and what is in hand has ended; at `stopping` the rest goes back. Resolves
+ * once it has joined the answer workers: from then on it bears the absence of whatever it uses.
+ */
 export async function startAnswering(
   { store, queues, telemetry, settings, watchdog }: AnsweringDeps,
   scope: Scope,
-): Promise<void> {
+): Promise<Running> {
   const { draining, stopping } = scope;
   /** Aborts what was claimed under an incarnation that has lapsed: others have it. */
   let lapsed = new AbortController();
@@ -90,7 +93,7 @@ export async function startAnswering(
     onError: reportTo(telemetry, loop),
   });
 
-  await Promise.all([
+  const loops = Promise.all([
     queues.work("mailfleet-answers", {
       slots: settings.slots,
       draining,
@@ -107,7 +110,11 @@ export async function startAnswering(
     }),
     every(ticker("trials", trialsMs), () => trials.take(lease.id)),
   ]);
-  await Promise.race([Promise.all([hands.empty(), trials.empty()]), afterwards(stopping, givingBackMs)]);
+  const untilDrained = async () => {
+    await loops;
+    await Promise.race([Promise.all([hands.empty(), trials.empty()]), afterwards(stopping, givingBackMs)]);
+  };
+  return { ended: untilDrained() };
 }
 
 const reportTo = (telemetry: Telemetry, loop: string) => (error: unknown) =>

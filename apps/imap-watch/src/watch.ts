@@ -1,5 +1,5 @@
 import type { Queues } from "@mailfleet/queue";
-import { every, type Scope, type Watchdog } from "@mailfleet/service";
+import { every, type Running, type Scope, type Watchdog } from "@mailfleet/service";
 import { joinAsWorker, leaseLimitsOf, type Store } from "@mailfleet/store";
 import type { Telemetry } from "@mailfleet/telemetry";
 import type { WatchSettings } from "./config.ts";
@@ -23,11 +23,14 @@ const roomMs = 1_000;
 const refreshMs = 30_000;
 const questionMs = 250;
 
-/** Follows its share of the mailboxes until `draining` aborts, and gives them back. */
+/**
+ * Follows its share of the mailboxes until `draining` aborts, and gives them back. Resolves once it has joined the
+ * watchers: from then on it bears the absence of whatever it uses.
+ */
 export async function startWatch(
   { store, queues, telemetry, settings, watchdog }: WatchDeps,
   scope: Scope,
-): Promise<void> {
+): Promise<Running> {
   const { draining } = scope;
   const lease = scope.own(
     await joinAsWorker(store.db, {
@@ -63,19 +66,16 @@ export async function startWatch(
     dropped: (shards) => mailboxes.drop(shards),
   });
   const pulse = watchdog?.watch("shards", 60_000);
+  const tellOf = (loop: string) => (error: unknown) =>
+    telemetry.log.error({ event: "loop_failed", loop, err: error }, "a loop had trouble; it goes on");
   const loop = (name: string, intervalMs: number, tick: (signal: AbortSignal) => Promise<unknown>) => {
     const onTick = () => pulse?.beat();
-    const onError = (error: unknown) =>
-      telemetry.log.error({ event: "loop_failed", loop: name, err: error }, "a loop had trouble; it goes on");
     return every(
-      { intervalMs, jitter: 0.25, signal: draining, onError, ...(name === "shards" ? { onTick } : {}) },
+      { intervalMs, jitter: 0.25, signal: draining, onError: tellOf(name), ...(name === "shards" ? { onTick } : {}) },
       tick,
     );
   };
-  await keeper
-    .tick()
-    .catch((error: unknown) => telemetry.log.error({ event: "loop_failed", loop: "shards", err: error }));
-  await Promise.all([
+  const loops = () => [
     loop("shards", shareMs, () => keeper.tick()),
     loop("news", settings.watchNewsMs, () => mailboxes.heed(keeper.shards)),
     loop("mailboxes", refreshMs, () => mailboxes.refresh(keeper.shards)),
@@ -83,7 +83,12 @@ export async function startWatch(
     loop("verifications", questionMs, (signal) =>
       answerVerifications({ store, settings, workerId: () => lease.id }, signal),
     ),
-  ]);
-  pulse?.[Symbol.dispose]();
-  await keeper.releaseAll();
+  ];
+  const untilDrained = async () => {
+    await keeper.tick().catch(tellOf("shards"));
+    await Promise.all(loops());
+    pulse?.[Symbol.dispose]();
+    await keeper.releaseAll().catch(tellOf("release"));
+  };
+  return { ended: untilDrained() };
 }

@@ -1,5 +1,5 @@
 import type { Queues, TurnQueueName } from "@mailfleet/queue";
-import { every, type Scope, type Watchdog } from "@mailfleet/service";
+import { every, type Running, type Scope, type Watchdog } from "@mailfleet/service";
 import { joinAsWorker, leaseLimitsOf, openRounds, type Store } from "@mailfleet/store";
 import type { Telemetry } from "@mailfleet/telemetry";
 import { openNextHop } from "@mailfleet/transport";
@@ -32,11 +32,14 @@ const maintenanceMs = 15_000;
 /** Asks whether a chore of the fleet's is due. */
 const choresMs = 300_000;
 
-/** Sends what is due until `draining` aborts and the turns in hand have ended. */
+/**
+ * Sends what is due until `draining` aborts and the turns in hand have ended. Resolves once it has joined the
+ * dispatchers: from then on it bears the absence of whatever it uses.
+ */
 export async function startDispatch(
   { store, queues, telemetry, settings, watchdog }: DispatchDeps,
   scope: Scope,
-): Promise<void> {
+): Promise<Running> {
   const { draining, stopping } = scope;
   const lease = scope.own(
     await joinAsWorker(store.db, {
@@ -116,7 +119,7 @@ export async function startDispatch(
   };
   const pulse = watchdog?.watch("sweep", 60_000);
 
-  await Promise.all([
+  const loops = Promise.all([
     work(turns, settings.slots),
     work(express, settings.expressSlots),
     every(
@@ -141,8 +144,12 @@ export async function startDispatch(
     ),
     resealOnce({ store, telemetry }),
   ]);
-  // Slow messages keep their lanes after their slots are gone; they have until `stopping`.
-  await Promise.race([Promise.allSettled([...underWay]), aborted(stopping)]);
+  const untilDrained = async () => {
+    await loops;
+    // Slow messages keep their lanes after their slots are gone; they have until `stopping`.
+    await Promise.race([Promise.allSettled([...underWay]), aborted(stopping)]);
+  };
+  return { ended: untilDrained() };
 }
 
 const reportTo = (telemetry: Telemetry, loop: string) => (error: unknown) =>

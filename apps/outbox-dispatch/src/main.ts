@@ -21,7 +21,7 @@ await run(
     const checks = { database: () => store.db.query("select 1"), redis: () => queues.ping() };
     const health = createHealth({ draining: scope.draining, checks, watchdog });
     scope.own(await serveHealth({ host: config.metricsHost, port: config.metricsPort, health, telemetry }), "metrics");
-    await startDispatch({ store, queues, telemetry, settings: config, watchdog }, scope);
+    await (await startDispatch({ store, queues, telemetry, settings: config, watchdog }, scope)).ended;
   },
   { graceMs: config.graceMs, closeMs: 5_000 },
 );

@@ -8,6 +8,12 @@ export interface Scope {
   own<T extends AsyncDisposable | Disposable>(resource: T, name?: string): T;
 }
 
+/** A part of the fleet that has begun. */
+export interface Running {
+  /** Resolves once it has drained; rejects when it could not go on. */
+  readonly ended: Promise<void>;
+}
+
 /** A scope, as seen by whoever ends it. */
 export interface OpenScope extends Scope, AsyncDisposable {
   /** Begins to drain, and stops `graceMs` later. Calling it again changes nothing. */

@@ -69,16 +69,16 @@ export async function startFleet(
   const listener = await serveHealth({ host: plan.metricsHost, port: plan.metricsPort, health, telemetry });
   scope.own(listener, "health listener");
 
-  const dispatch = startDispatch(
+  const dispatch = await startDispatch(
     { store, queues, settings: plan, watchdog, telemetry: telemetry.forApp("outbox-dispatch") },
     scope,
   );
-  const watch = startWatch(
+  const watch = await startWatch(
     { store, queues, settings: plan, watchdog, telemetry: telemetry.forApp("imap-watch") },
     scope,
   );
   const { leaseMs, graceMs } = plan;
-  const answering = startAnswering(
+  const answering = await startAnswering(
     {
       ...{ store, queues, watchdog },
       settings: { ...plan.answering, leaseMs, graceMs },
@@ -86,7 +86,7 @@ export async function startFleet(
     },
     scope,
   );
-  const ended = Promise.all([dispatch, intake.drained, watch, answering]);
+  const ended = Promise.all([dispatch.ended, intake.drained, watch.ended, answering.ended]);
   ended.catch(() => {}); // Whoever waits for it hears; until then it must not end the process from aside.
   return {
     api: intake.apiUrl,
