@@ -291,7 +291,7 @@ function rulesOf(
 /** What the connection needs to know of the settings; the rest, such as prompts, is not held in memory. */
 function startOf(
   { settings }: OpenedMailbox,
-  { startAt, uidValidity, watermark, reconciledAt, resume }: Position,
+  { startAt, uidValidity, watermark, modseq, reconciledAt, resume }: Position,
   login: (Begun & { readonly kind: "start" })["start"]["login"],
   maxContentBytes: number,
 ): (Begun & { readonly kind: "start" })["start"] {
@@ -315,6 +315,6 @@ function startOf(
     maxAgeMs,
     startAt,
     maxContentBytes,
-    position: { uidValidity, watermark, reconciledAt, resume },
+    position: { uidValidity, watermark, modseq, reconciledAt, resume },
   };
 }

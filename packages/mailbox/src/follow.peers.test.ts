@@ -29,7 +29,7 @@ function startOf(user: string, over: Partial<Start> = {}): Start {
     take: "all",
     maxAgeMs: 259_200_000,
     startAt: new Date(Date.now() - 60_000),
-    position: { uidValidity: null, watermark: null, reconciledAt: null, resume: null },
+    position: { uidValidity: null, watermark: null, modseq: null, reconciledAt: null, resume: null },
     maxContentBytes: 10_000_000,
     ...over,
   };
@@ -92,6 +92,24 @@ test("what arrived while nobody followed is found by the gap check; what was the
   await deliver(user, "meanwhile");
   await using rig = followed(sink);
   await rig.takes("meanwhile");
+});
+
+test("what changed below the watermark while nobody followed is found when the folder is opened again (CONDSTORE)", async () => {
+  const user = someUser();
+  await deliver(user, "opened", "unopened");
+  await dovecot.setFlags(user, "INBOX", 1, "add", ["\\Seen"]);
+  const sink = new MemorySink(startOf(user, { take: "unseen" }));
+  {
+    await using rig = followed(sink);
+    await rig.takes("unopened");
+    await until(() => sink.start.position.watermark === 2);
+  }
+  const before = sink.start.position.modseq;
+  await dovecot.setFlags(user, "INBOX", 1, "remove", ["\\Seen"]);
+  await using rig = followed(sink);
+  await rig.takes("opened", "unopened");
+  await until(() => BigInt(sink.start.position.modseq ?? 0) > BigInt(before ?? 0));
+  expect(sink.start.position.watermark).toBe(2);
 });
 
 test("a connection that is cut, and a server that is restarted, cost nothing but time", async () => {

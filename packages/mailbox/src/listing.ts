@@ -17,6 +17,8 @@ export interface Criteria {
   /** By when it arrived. Servers look at the day only, in their own time zone: a day more on each side is asked for. */
   readonly since?: Date;
   readonly until?: Date;
+  /** Only what is new or has changed since this mod-sequence (RFC 7162); for folders that have one. */
+  readonly changedSince?: bigint;
 }
 
 const dayMs = 86_400_000;
@@ -51,13 +53,18 @@ async function searchOnce(line: Line, criteria: Criteria): Promise<Answer<readon
   return { ok: true, value: uids.sort((a, b) => a - b) };
 }
 
-export function queryOf({ fromUid, toUid, uids, unseen, filters, since, until }: Criteria, now: Date): SearchObject {
+export function queryOf(
+  { fromUid, toUid, uids, unseen, filters, since, until, changedSince }: Criteria,
+  now: Date,
+): SearchObject {
   const range = uids ? sequenceSet(uids) : `${fromUid ?? 1}:${toUid ?? "*"}`;
   return {
     uid: range,
     // What is marked for deletion is as good as gone.
     deleted: false,
     ...(unseen ? { seen: false } : {}),
+    // The server means "this one or a higher one" (section 3.1.5).
+    ...(changedSince === undefined ? {} : { modseq: changedSince + 1n }),
     ...(filters?.from ? { from: filters.from } : {}),
     ...(filters?.to ? { to: filters.to } : {}),
     ...(filters?.subject ? { subject: filters.subject } : {}),

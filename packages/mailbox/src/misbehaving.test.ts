@@ -41,7 +41,7 @@ const startOf = (over: Partial<Start> = {}): Start => ({
   take: "all",
   maxAgeMs: 259_200_000,
   startAt: new Date(Date.now() - 60_000),
-  position: { uidValidity: null, watermark: null, reconciledAt: null, resume: null },
+  position: { uidValidity: null, watermark: null, modseq: null, reconciledAt: null, resume: null },
   maxContentBytes: 1_000_000,
   timeLimits,
   ...over,
@@ -275,7 +275,8 @@ test("a large message that was read is recorded once the database is back, witho
 });
 
 test("what a window, or a person's word, was for is done only when its large messages are recorded too", async () => {
-  const asked = { uidValidity: server.folder().uidValidity, watermark: 0, reconciledAt: null, resume: "skip" } as const;
+  const { uidValidity } = server.folder();
+  const asked = { uidValidity, watermark: 0, modseq: null, reconciledAt: null, resume: "skip" } as const;
   const sink = new MemorySink(startOf({ position: asked }));
   server.append(letter("large", "0123456789abcdef\r\n".repeat(30_000)));
   server.append(letter("small"));

@@ -19,7 +19,7 @@ export interface Start {
   readonly maxAgeMs: number;
   /** What arrived before is not taken. */
   readonly startAt: Date;
-  readonly position: KnownPosition & { readonly reconciledAt: Date | null };
+  readonly position: KnownPosition & { readonly modseq: string | null; readonly reconciledAt: Date | null };
   /** Larger messages are given to `record` without their content. */
   readonly maxContentBytes: number;
   readonly timeLimits?: Partial<ImapTimeLimits>;
@@ -44,6 +44,7 @@ export interface Progress {
   readonly uidValidity?: number;
   /** Every message up to this UID is recorded, or was not to be. */
   readonly watermark?: number;
+  /** The folder's mod-sequence (RFC 7162) when it was opened: what has not changed since then was looked at. */
   readonly modseq?: string;
   /** Nothing that has arrived is missing. */
   readonly isComplete?: boolean;

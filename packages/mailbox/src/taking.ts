@@ -65,13 +65,26 @@ export class Taking {
     const uids = await this.#list({ toUid: highest, since: this.#start.startAt, ...this.#wanted() });
     const since = await this.#arrivedSince(uids, this.#start.startAt);
     this.#listedTo = highest;
-    this.#add({ uids: since, isAscent: true, progress: { ...this.#here(), isComplete: true, ...this.#resumed() } });
+    const progress = { ...this.#here(), ...this.#modseq(), isComplete: true, ...this.#resumed() };
+    this.#add({ uids: since, isAscent: true, progress });
   }
 
   /** Goes on from where somebody else has come to. */
   async listFrom(watermark: number): Promise<void> {
     this.#listedTo = watermark;
     await this.listNew({ ...this.#here(), isComplete: true });
+    await this.#listChanged(watermark);
+  }
+
+  /** What has changed below the watermark while nobody looked, where the server can tell: the rest need not be asked for. */
+  async #listChanged(watermark: number): Promise<void> {
+    const { modseq } = this.#start.position;
+    const { highestModseq } = this.#session.folder;
+    if (modseq === null || highestModseq === undefined || BigInt(modseq) >= highestModseq) return;
+    const since = this.#youngEnough();
+    const changed = { toUid: watermark, changedSince: BigInt(modseq), since };
+    const uids = await this.#unrecorded({ ...changed, ...this.#wanted() }, since);
+    this.#add({ uids, isAscent: false, progress: { isComplete: true, ...this.#modseq() }, key: "changed" });
   }
 
   /** Lists what lies above what was listed; `progress` is written although that may be nothing. */
@@ -114,7 +127,7 @@ export class Taking {
     this.#add({
       uids: unknown,
       isAscent: true,
-      progress: { ...this.#here(), isComplete: true, ...this.#resumed() },
+      progress: { ...this.#here(), ...this.#modseq(), isComplete: true, ...this.#resumed() },
       how: resume === "skip" ? { asSkipped: "before_start" } : {},
     });
     return true;
@@ -124,10 +137,9 @@ export class Taking {
   async listMissed(): Promise<void> {
     if (this.#isUnderWay("missed")) return;
     const since = this.#youngEnough();
-    const { highestModseq } = this.#session.folder;
-    const modseq = highestModseq === undefined ? {} : { modseq: String(highestModseq) };
     const uids = await this.#unrecorded({ since, ...this.#wanted() }, since);
-    this.#add({ uids, isAscent: false, progress: { isReconciled: true, isComplete: true, ...modseq }, key: "missed" });
+    const progress = { isReconciled: true, isComplete: true, ...this.#modseq() };
+    this.#add({ uids, isAscent: false, progress, key: "missed" });
   }
 
   /** Looks through a window of the past for what is not recorded, whoever has opened it since. */
@@ -224,6 +236,11 @@ export class Taking {
 
   #here(): Progress {
     return { uidValidity: this.#place.uidValidity };
+  }
+
+  #modseq(): Progress {
+    const { highestModseq } = this.#session.folder;
+    return highestModseq === undefined ? {} : { modseq: String(highestModseq) };
   }
 
   #wanted(): Criteria {

@@ -197,7 +197,7 @@ async function writePosition(
        retry_at = case when $8::boolean then $9::timestamptz else p.retry_at end,
        uid_validity = coalesce($10, p.uid_validity),
        watermark = coalesce($11, p.watermark),
-       modseq = coalesce($12, p.modseq),
+       modseq = case when p.uid_validity <> $10 then $12 else coalesce($12, p.modseq) end,
        complete_at = case when $13::boolean then now() else p.complete_at end,
        reconciled_at = case when $14::boolean then now() when p.uid_validity <> $10 then null else p.reconciled_at end,
        backfill_since = case when $15::boolean and p.asked = p.taken then null else p.backfill_since end,

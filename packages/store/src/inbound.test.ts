@@ -50,6 +50,18 @@ test("a place is known once something was recorded there, and only there", async
   expect(await following.unknownUids(owner.mailboxUid, place, [])).toEqual([]);
 });
 
+test("what was known by a folder's old numbers is forgotten with them", async () => {
+  const owner = await follow(rig, watcher.id, "renumbered");
+  const { following } = rig.store;
+  await following.change(owner, { uidValidity: 7, watermark: 4, modseq: "90071992547409930", isReconciled: true });
+  await following.change(owner, { uidValidity: 7, watermark: 5 });
+  const known = { modseq: "90071992547409930", reconciledAt: expect.any(Date) };
+  expect(await following.begin(owner)).toMatchObject({ uidValidity: 7, watermark: 5, ...known });
+  await following.change(owner, { uidValidity: 8, watermark: 1 });
+  const unknown = { modseq: null, reconciledAt: null };
+  expect(await following.begin(owner)).toMatchObject({ uidValidity: 8, watermark: 1, ...unknown });
+});
+
 test("a watcher whose shard was taken over writes nothing any more", async () => {
   const owner = await follow(rig, watcher.id, "fenced");
   const later = await joinAsWorker(rig.store.db, { app: "imap-watch" });

@@ -163,7 +163,8 @@ export function openMailboxes(db: Database, keys: SecretKeys): Mailboxes {
              epoch = p.epoch + case when $4::boolean then 1 else 0 end,
              complete_at = case when $4::boolean then null else p.complete_at end,
              reconciled_at = case when $4::boolean then null else p.reconciled_at end,
-             -- Another folder, or another server, has other UIDs.
+             -- Another folder, or another server, has other UIDs and mod-sequences.
+             modseq = case when $4::boolean then null else p.modseq end,
              uid_validity = case when $4::boolean then null else p.uid_validity end,
              watermark = case when $4::boolean then null else p.watermark end`,
           [

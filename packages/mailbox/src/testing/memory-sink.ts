@@ -81,6 +81,7 @@ export class MemorySink implements MailboxSink {
       position: {
         uidValidity: progress.uidValidity ?? position.uidValidity,
         watermark: watermark ?? position.watermark,
+        modseq: progress.modseq ?? position.modseq,
         reconciledAt: isReconciled ? new Date() : position.reconciledAt,
         resume: resumeDone ? null : position.resume,
       },
