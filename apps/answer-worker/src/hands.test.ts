@@ -21,7 +21,7 @@ function setUp(slots: number, due: number, slowMs = 60_000, sizeBytes = 0) {
       await turn();
       return Array.from({ length: got }, () => ({ inboundUid: "i" }) as Ticket);
     },
-    answer: (_, onLoaded) =>
+    answer: (_, { onLoaded }) =>
       new Promise((resolve) => {
         onLoaded(sizeBytes);
         open.push(resolve);

@@ -8,6 +8,8 @@ export interface Hands {
   fill(): Promise<void>;
   /** The inbound uids of what is in hand, slow or not. */
   held(): readonly string[];
+  /** Calls off the work on these. */
+  callOff(inboundUids: readonly string[]): void;
   /** Resolves when nothing is in hand, slow or not. */
   empty(): Promise<void>;
 }
@@ -18,9 +20,15 @@ export interface HandsOptions {
   readonly slowMs: number;
   readonly draining: AbortSignal;
   readonly claim: (limit: number) => Promise<readonly Ticket[]>;
-  /** Never rejects. `onLoaded` is told how many bytes the message holds in memory until it is answered. */
-  readonly answer: (ticket: Ticket, onLoaded: (sizeBytes: number) => void) => Promise<void>;
+  /** Never rejects, and ends soon after `calledOff` aborts. */
+  readonly answer: (ticket: Ticket, hold: Hold) => Promise<void>;
   readonly onError: (error: unknown) => void;
+}
+
+export interface Hold {
+  readonly calledOff: AbortSignal;
+  /** The message holds so many bytes in memory until it is answered. */
+  readonly onLoaded: (sizeBytes: number) => void;
 }
 
 /** Slow messages without a slot; beyond this many they keep theirs. */
@@ -29,7 +37,7 @@ export const maxDetached = 128;
 export const maxBytesInHand = 256 * 1_048_576;
 
 export function openHands({ slots, slowMs, draining, claim, answer, onError }: HandsOptions): Hands {
-  const inHand = new Map<Promise<void>, string>();
+  const inHand = new Map<Promise<void>, { readonly inboundUid: string; readonly work: AbortController }>();
   const claimInTurn = oneAfterAnother(claim);
   /** Slots that are in use, or about to be. */
   let used = 0;
@@ -75,7 +83,8 @@ export function openHands({ slots, slowMs, draining, claim, answer, onError }: H
       bytes += sizeBytes;
       bytesInHand += sizeBytes;
     };
-    const ended = answer(ticket, onLoaded).finally(() => {
+    const work = new AbortController();
+    const ended = answer(ticket, { calledOff: work.signal, onLoaded }).finally(() => {
       clearTimeout(timer);
       bytesInHand -= bytes;
       inHand.delete(ended);
@@ -83,7 +92,7 @@ export function openHands({ slots, slowMs, draining, claim, answer, onError }: H
       else detached--;
       look();
     });
-    inHand.set(ended, ticket.inboundUid);
+    inHand.set(ended, { inboundUid: ticket.inboundUid, work });
     return freed.promise;
   }
 
@@ -116,7 +125,10 @@ export function openHands({ slots, slowMs, draining, claim, answer, onError }: H
       if (ticket) await work(ticket);
     },
     fill,
-    held: () => [...inHand.values()],
+    held: () => [...inHand.values()].map(({ inboundUid }) => inboundUid),
+    callOff(inboundUids) {
+      for (const { inboundUid, work } of inHand.values()) if (inboundUids.includes(inboundUid)) work.abort();
+    },
     async empty() {
       while (inHand.size > 0) await Promise.all(inHand.keys());
     },

@@ -171,6 +171,29 @@ test("what is not done when time is up goes back free of charge, and another wor
   await answered("stops", uid);
 });
 
+test.for(["mailbox", "tenant", "fleet"])(
+  "the kill switch of a %s cuts off a call that is under way, and the message waits until it is off again",
+  async (whose) => {
+    held();
+    const tenantId = `stopped-${whose}`;
+    const mailbox = await rig.mailbox(tenantId, { answer: { answerer: hook() }, secrets });
+    await start({ sweepMs: 100 });
+    const uid = await mailbox.arrive(letter());
+    await asked(uid);
+    const stopped = whose === "fleet" ? undefined : tenantId;
+    const { inbound, mailboxes } = rig.store;
+    const flip = (isStopped: boolean) => {
+      if (whose === "mailbox") return mailboxes.setAnswering(tenantId, "help", isStopped);
+      return isStopped ? inbound.stopAnswering(stopped, "admin") : inbound.startAnswering(stopped);
+    };
+    await flip(true);
+    await until(async () => (await stateOf(tenantId, uid)) === "pending");
+    service.says({ action: "answer", text: "At last." });
+    await flip(false);
+    await answered(tenantId, uid);
+  },
+);
+
 test("what could not be written while the database was away is given back when it is there again", async () => {
   const { port } = new URL(rig.databaseUrl);
   await using proxy = await cutProxy(Number(port || 5_432));

@@ -31,6 +31,8 @@ export interface AnsweringDeps {
 
 /** How often it is asked whether somebody asks for a trial. */
 const trialsMs = 500;
+/** How soon a kill switch cuts off a call that is under way. */
+const stopsMs = 1_000;
 /** A mailbox that could not be looked at for so long is said to be unreachable, and asked again after a while. */
 const stuckLooks = { stuckMs: 3_600_000, againMs: 600_000, limit: 1_000 } as const;
 /** After `stopping`, for what is in hand to go back. */
@@ -78,9 +80,9 @@ export async function startAnswering(
     slowMs: settings.slowMs,
     draining,
     claim: (limit) => store.answering.claim(lease.id, limit, settings.perTenant),
-    answer: (ticket, onLoaded) =>
-      answerOne({ ...deps, onLoaded }, ticket, AbortSignal.any([stopping, lapsed.signal])).catch((error: unknown) =>
-        unreturned.add(ticket, error),
+    answer: (ticket, { calledOff, onLoaded }) =>
+      answerOne({ ...deps, onLoaded }, ticket, AbortSignal.any([stopping, lapsed.signal, calledOff])).catch(
+        (error: unknown) => unreturned.add(ticket, error),
       ),
     onError: reportTo(telemetry, "claim"),
   });
@@ -107,6 +109,9 @@ export async function startAnswering(
     every(ticker("looks", stuckLooks.againMs / 10), async () => {
       const count = await store.answering.endStuckLooks(stuckLooks);
       if (count > 0) telemetry.log.warn({ event: "looks_stuck", count }, "mailboxes could not be looked at for long");
+    }),
+    every(ticker("stops", stopsMs), async () => {
+      if (hands.held().length > 0) hands.callOff(await store.answering.stoppedInHand(lease.id));
     }),
     every(ticker("trials", trialsMs), () => trials.take(lease.id)),
   ]);

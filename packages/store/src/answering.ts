@@ -4,6 +4,7 @@ import {
   acceptOne,
   answerIn,
   gateOf,
+  isClosed,
   type LimitedAnswer,
   type LimitReached,
   limitReached,
@@ -106,6 +107,8 @@ export interface Answering {
   troubledTooOften(message: TroublingMessage): Promise<"too_many_answers" | "hourly_cap" | undefined>;
   /** Whether work on it may go on: it is in the worker's hands, and nothing has stopped answering. */
   mayGoOn(ticket: Ticket): Promise<"yes" | "stopped" | "lost">;
+  /** What the worker has in hand and must let go of: a kill switch was set meanwhile, or its tenant suspended. */
+  stoppedInHand(workerId: number): Promise<readonly string[]>;
 }
 
 /** A larger message is left out of a thread: nobody is shown that much of it. */
@@ -312,6 +315,16 @@ export function openAnswering(db: Database, blobs: BlobStore | undefined): Answe
       const gate = await gateOf(db, ticket);
       if (gate === "gone") return "lost";
       return gate === "open" ? "yes" : "stopped";
+    },
+
+    async stoppedInHand(workerId) {
+      const rows = await db.query<{ uid: string }>(
+        `select a.inbound_uid as uid from mailfleet.answering a
+         join mailfleet.mailboxes m on m.uid = a.mailbox_uid join mailfleet.tenants t on t.id = a.tenant_id
+         where a.worker = $1 and a.state = 'claimed' and ${isClosed}`,
+        [workerId],
+      );
+      return rows.map(({ uid }) => uid);
     },
   };
 }
