@@ -5,7 +5,7 @@ import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type EmbeddedDovecot, type EmbeddedDovecotOptions, startEmbeddedDovecot } from "./index.ts";
 import { isFree } from "./port.ts";
 import { identifyProcess } from "./process-identity.ts";
@@ -97,6 +97,21 @@ test("with other settings Dovecot is restarted on the same ports, and its mail s
   expect({ adopted: dovecot.adopted, ports: dovecot.ports }).toEqual({ adopted: false, ports });
   expect(await identifyProcess(pid)).toBe(undefined);
   expect(await login(ports.imap)).toContain("MESSAGES 1");
+});
+
+test("a Dovecot that was killed runs again on its ports with its mail, once, and not after it was told to stop", async () => {
+  await using dovecot = await start();
+  const { pid, ports } = dovecot;
+  await deliver(ports.lmtp);
+  expect(await dovecot.revive()).toBe(false);
+  process.kill(pid, "SIGKILL");
+  await vi.waitFor(async () => expect(await identifyProcess(pid)).toBe(undefined));
+  expect(await Promise.all([dovecot.revive(), dovecot.revive()])).toEqual([true, false]);
+  expect(dovecot.pid).not.toBe(pid);
+  expect(await login(ports.imap)).toContain("MESSAGES 1");
+  await dovecot.stop();
+  await dovecot.revive();
+  expect(await isFree(ports.imap)).toBe(true);
 });
 
 test("with stopWithParent Dovecot does not outlive its parent, even a killed one", async () => {

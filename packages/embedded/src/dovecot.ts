@@ -12,6 +12,7 @@ import { EmbeddedError } from "./embedded-error.ts";
 import { type FolderLock, lockFolder, makeHome } from "./folder-lock.ts";
 import { choosePort, isFree } from "./port.ts";
 import { identifyProcess, type ProcessIdentity } from "./process-identity.ts";
+import { type ServerLife, serverLife } from "./server-life.ts";
 import { stopWithParent } from "./stop-with-parent.ts";
 import { type Credentials, unprivilegedUser } from "./unprivileged-user.ts";
 
@@ -42,7 +43,7 @@ export interface DovecotUser {
 }
 
 /** A running Dovecot of our own. Disposing of it stops it; its mail stays. */
-export interface EmbeddedDovecot extends AsyncDisposable {
+export interface EmbeddedDovecot extends ServerLife {
   readonly host: "127.0.0.1";
   readonly ports: DovecotPorts;
   /** Where its `dovecot.conf`, its `log` and `mail/<address>/Maildir` lie. */
@@ -52,8 +53,6 @@ export interface EmbeddedDovecot extends AsyncDisposable {
   /** True where it was still running, left by a process that was killed. */
   readonly adopted: boolean;
   readonly pid: number;
-  /** Stops the server, every connection with it, and frees the data folder. May be called again. */
-  stop(): Promise<void>;
 }
 
 const startLimitMs = 15_000;
@@ -113,18 +112,24 @@ async function startLocked(
 
   const record = path.join(home, "running.json");
   const orphan = await adopt(place, record, options);
-  const server = orphan ?? (await startOnFreePorts(place, record, options));
-  const watch = options.stopWithParent ? stopWithParent(-server.pid, "TERM") : undefined;
+  let server = orphan ?? (await startOnFreePorts(place, record, options));
+  const watchParent = () => (options.stopWithParent ? stopWithParent(-server.pid, "TERM") : undefined);
+  let watch = watchParent();
 
-  let stopped: Promise<void> | undefined;
-  const stop = () => {
-    stopped ??= stopServer(server).then(async () => {
-      watch?.release();
-      await rm(record, { force: true });
-      await rm(place.runFolder, { recursive: true, force: true });
-      await lock.release();
-    });
-    return stopped;
+  const restart = async () => {
+    if (await isStill(server)) return false;
+    await stopServer(server); // Those of its processes that outlived it.
+    server = await start(place, record, server.ports, options);
+    watch?.release();
+    watch = watchParent();
+    return true;
+  };
+  const end = async () => {
+    await stopServer(server);
+    watch?.release();
+    await rm(record, { force: true });
+    await rm(place.runFolder, { recursive: true, force: true });
+    await lock.release();
   };
   return {
     host: "127.0.0.1",
@@ -132,9 +137,10 @@ async function startLocked(
     folder,
     user,
     adopted: orphan !== undefined,
-    pid: server.pid,
-    stop,
-    [Symbol.asyncDispose]: stop,
+    get pid() {
+      return server.pid;
+    },
+    ...serverLife(restart, end),
   };
 }
 

@@ -10,6 +10,7 @@ import { choosePort, isFree } from "./port.ts";
 import { type PostgresPrograms, postgresPrograms } from "./postgres-programs.ts";
 import { postgresSettings } from "./postgres-settings.ts";
 import { runningPostmaster } from "./postmaster-file.ts";
+import { type ServerLife, serverLife } from "./server-life.ts";
 import { stopWithParent } from "./stop-with-parent.ts";
 import { type Credentials, unprivilegedUser } from "./unprivileged-user.ts";
 
@@ -24,17 +25,13 @@ export interface EmbeddedPostgresOptions {
   readonly stopWithParent?: boolean;
 }
 
-/** A running private PostgreSQL. Disposing of it stops it. */
-export interface EmbeddedPostgres extends AsyncDisposable {
+/** A running private PostgreSQL. Stopping ends sessions and writes a checkpoint; so does disposing of it. */
+export interface EmbeddedPostgres extends ServerLife {
   /** `postgresql://…`, with the password of the cluster's superuser. */
   readonly url: string;
   readonly port: number;
   /** True where it was still running, left by a process that was killed. */
   readonly adopted: boolean;
-  /** Starts it again, on its port, where it died; resolves with whether it had. Throws EmbeddedError. */
-  revive(): Promise<boolean>;
-  /** Ends sessions, writes a checkpoint, stops the server and frees the data folder. May be called again. */
-  stop(): Promise<void>;
 }
 
 /** A start may have to replay the log after a crash; a checkpoint at the end writes what is dirty. */
@@ -95,29 +92,16 @@ async function startLocked(
     watch = options.stopWithParent ? await watchParent(cluster) : undefined;
     return true;
   };
-  let stopped: Promise<void> | undefined;
-  let reviving: Promise<boolean> = Promise.resolve(false);
-  const revive = () => {
-    if (!stopped) reviving = reviving.then(restart, restart);
-    return reviving;
-  };
-  const stop = () => {
-    stopped ??= reviving
-      .catch(() => {})
-      .then(() => stopServer(cluster))
-      .then(() => {
-        watch?.release();
-        return lock.release();
-      });
-    return stopped;
+  const end = async () => {
+    await stopServer(cluster);
+    watch?.release();
+    await lock.release();
   };
   return {
     url: `postgresql://${superuser}:${password}@127.0.0.1:${port}/postgres`,
     port,
     adopted: adoptedPort !== undefined,
-    revive,
-    stop,
-    [Symbol.asyncDispose]: stop,
+    ...serverLife(restart, end),
   };
 }
 

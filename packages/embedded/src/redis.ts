@@ -7,6 +7,7 @@ import { type FolderLock, lockFolder, makeHome } from "./folder-lock.ts";
 import { choosePort, isFree } from "./port.ts";
 import { identifyProcess, isAlive, type ProcessIdentity } from "./process-identity.ts";
 import { askRedis } from "./redis-conversation.ts";
+import { type ServerLife, serverLife } from "./server-life.ts";
 import { stopWithParent } from "./stop-with-parent.ts";
 
 export interface PrivateRedisOptions {
@@ -22,17 +23,13 @@ export interface PrivateRedisOptions {
   readonly stopWithParent?: boolean;
 }
 
-/** A running private Redis. Disposing of it stops it. */
-export interface PrivateRedis extends AsyncDisposable {
+/** A running private Redis. Disposing of it stops it. Revived, it is empty, and on its port. */
+export interface PrivateRedis extends ServerLife {
   /** `redis://…`, with its password. */
   readonly url: string;
   readonly port: number;
   /** True where it was still running, left by a process that was killed. */
   readonly adopted: boolean;
-  /** Starts it again, empty and on its port, where it died; resolves with whether it had. Throws EmbeddedError. */
-  revive(): Promise<boolean>;
-  /** Stops the server and frees the data folder. May be called again. */
-  stop(): Promise<void>;
 }
 
 const startLimitMs = 15_000;
@@ -79,30 +76,17 @@ async function startLocked(home: string, lock: FolderLock, options: PrivateRedis
     watch = watchParent();
     return true;
   };
-  let stopped: Promise<void> | undefined;
-  let reviving: Promise<boolean> = Promise.resolve(false);
-  const revive = () => {
-    if (!stopped) reviving = reviving.then(restart, restart);
-    return reviving;
-  };
-  const stop = () => {
-    stopped ??= reviving
-      .catch(() => {})
-      .then(() => stopServer(server))
-      .then(async () => {
-        watch?.release();
-        await rm(record, { force: true });
-        await lock.release();
-      });
-    return stopped;
+  const end = async () => {
+    await stopServer(server);
+    watch?.release();
+    await rm(record, { force: true });
+    await lock.release();
   };
   return {
     url: `redis://:${server.password}@127.0.0.1:${server.port}`,
     port: server.port,
     adopted: orphan !== undefined,
-    revive,
-    stop,
-    [Symbol.asyncDispose]: stop,
+    ...serverLife(restart, end),
   };
 }
 

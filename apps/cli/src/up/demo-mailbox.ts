@@ -7,6 +7,7 @@ import { openNextHop } from "@mailfleet/transport";
 import { dataFiles, keepSecret } from "../data-folder.ts";
 import type { DemoMailbox } from "../demo/next-hop.ts";
 import { demoName } from "./demo-tenant.ts";
+import { keepAlive } from "./keep-alive.ts";
 
 /** A mailbox of a real IMAP server, which the fleet watches and answers. */
 export const demoMailboxAddress = "support@example.com";
@@ -28,7 +29,11 @@ Mailfleet's demo
 } as const;
 
 /** Starts a Dovecot of our own, where one is installed; undefined where it is not. */
-export async function startDemoMailbox(dataDir: string, scope: Scope): Promise<DemoServer | undefined> {
+export async function startDemoMailbox(
+  dataDir: string,
+  scope: Scope,
+  stderr: Pick<NodeJS.WritableStream, "write">,
+): Promise<DemoServer | undefined> {
   const password = await keepSecret(dataDir, dataFiles.demoMailbox, () => randomBytes(18).toString("base64url"));
   const users = [{ address: demoMailboxAddress, password }];
   const dovecot = await startEmbeddedDovecot({ dataDir, users }).catch((error: unknown) => {
@@ -37,6 +42,7 @@ export async function startDemoMailbox(dataDir: string, scope: Scope): Promise<D
   });
   if (!dovecot) return undefined;
   scope.own(dovecot, "Dovecot");
+  keepAlive("Dovecot", dovecot, scope, stderr);
   return {
     password,
     imapPort: dovecot.ports.imap,

@@ -15,9 +15,14 @@ export interface Demo {
   readonly mailbox?: string;
 }
 
-export async function startDemo({ dataDir, demoPort }: Plan, store: Store, scope: Scope): Promise<Demo> {
+export async function startDemo(
+  { dataDir, demoPort }: Plan,
+  store: Store,
+  scope: Scope,
+  stderr: Pick<NodeJS.WritableStream, "write">,
+): Promise<Demo> {
   const box = createLetterBox();
-  const server = await startDemoMailbox(dataDir, scope);
+  const server = await startDemoMailbox(dataDir, scope, stderr);
   const nextHop = scope.own(await startDemoNextHop(box, server), "demo next hop");
   const page = scope.own(await startInboxPage(box, { port: demoPort, setting: "MAILFLEET_DEMO_PORT" }), "demo inbox");
   const key = await ensureDemoTenant(store, { dataDir, nextHop });

@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { Secret } from "@mailfleet/config";
 import { EmbeddedError, startEmbeddedPostgres, startPrivateRedis } from "@mailfleet/embedded";
-import { every, type Scope } from "@mailfleet/service";
+import type { Scope } from "@mailfleet/service";
 import { CliError } from "../cli-error.ts";
 import { dataFiles, keepSecret } from "../data-folder.ts";
+import { keepAlive } from "./keep-alive.ts";
 import type { Plan, Servers } from "./plan.ts";
 import type { Step } from "./steps.ts";
 
@@ -25,7 +26,6 @@ export function ownServerSteps(
   found: FoundServers,
   stderr: Pick<NodeJS.WritableStream, "write">,
 ): readonly Step[] {
-  const keep = (name: string, server: Revivable) => keepAlive(name, server, scope, stderr);
   const steps: Step[] = [];
   if (isEmbedded) {
     steps.push(
@@ -44,7 +44,7 @@ export function ownServerSteps(
         title: "PostgreSQL",
         async run() {
           const server = scope.own(await startEmbeddedPostgres({ dataDir }), "PostgreSQL");
-          keep("PostgreSQL", server);
+          keepAlive("PostgreSQL", server, scope, stderr);
           found.databaseUrl = new Secret(server.url);
           return portText(server);
         },
@@ -56,37 +56,13 @@ export function ownServerSteps(
       title: "Redis",
       async run() {
         const server = scope.own(await startPrivateRedis({ dataDir }).catch(sayHowToGetRedis), "Redis");
-        keep("Redis", server);
+        keepAlive("Redis", server, scope, stderr);
         found.redisUrl = new Secret(server.url);
         return portText(server);
       },
     });
   }
   return steps;
-}
-
-interface Revivable {
-  revive(): Promise<boolean>;
-}
-
-/** How often a server of ours is looked after. */
-const lookMs = 500;
-
-/** Starts a server again where it died: nobody else looks after it. The fleet bears its absence meanwhile. */
-function keepAlive(name: string, server: Revivable, scope: Scope, stderr: Pick<NodeJS.WritableStream, "write">): void {
-  const over = new AbortController();
-  let lastTrouble: string | undefined;
-  const onError = (error: unknown) => {
-    const trouble = error instanceof Error ? error.message : String(error);
-    if (trouble !== lastTrouble) stderr.write(`mailfleet: ${name} died, and did not start again: ${trouble}\n`);
-    lastTrouble = trouble;
-  };
-  scope.own({ [Symbol.asyncDispose]: async () => over.abort() }, `${name}'s keeper`);
-  void every({ intervalMs: lookMs, jitter: 0, signal: over.signal, onError }, async () => {
-    if (!(await server.revive())) return;
-    lastTrouble = undefined;
-    stderr.write(`mailfleet: ${name} had died; it runs again\n`);
-  });
 }
 
 function sayHowToGetRedis(error: unknown): never {

@@ -49,7 +49,7 @@ async function runFleet(plan: Plan, terminal: Terminal, scope: Scope): Promise<v
       title: "Demo",
       isWanted: plan.isEmbedded,
       async run() {
-        demo = await startDemo(plan, store, scope);
+        demo = await startDemo(plan, store, scope, terminal.stderr);
         return `its mail arrives at ${demo.inbox}`;
       },
     },
