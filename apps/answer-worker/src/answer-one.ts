@@ -27,9 +27,9 @@ export interface AnswerDeps {
 }
 
 /**
- * A message that was in hand this often when its process died is not begun again. Whatever else was in hand then counts it,
- * too, and so does a process that was told to die: innocent messages reach a few, and only a message that kills at each
- * try reaches all.
+ * A message that was in hand this often when its process died is not begun again: twice in company, where all that was in
+ * hand counts the death; and then as the only one of its kind, which alone counts it. Processes die for other reasons, too:
+ * an innocent message that is unlucky a few times is still answered.
  */
 export const maxCrashes = 10;
 

@@ -119,6 +119,31 @@ test("what a worker with a lapsed lease had in hand is claimed anew, and the lat
   });
 });
 
+test("what two processes died of is claimed one at a time, and the next death is its own", async () => {
+  const owner = await follow(rig, watcher.id, "suspects");
+  const messages = [1, 2, 3, 4].map((imapUid) => found({ imapUid }));
+  await rig.store.following.record(owner, place, messages);
+  const suspects = messages.slice(0, 2).map(({ uid }) => uid);
+  await rig.store.db.query("update mailfleet.answering set crashes = 2 where inbound_uid = any($1)", [suspects]);
+  const { answering } = rig.store;
+
+  const dead = await joinAsWorker(rig.store.db, { app: "answer-worker" });
+  const inHand = [...(await answering.claim(dead.id, 10, 10)), ...(await answering.claim(dead.id, 10, 10))];
+  expect(inHand.map(({ crashes }) => crashes).toSorted()).toEqual([0, 0, 2]);
+  const [other, ...more] = await answering.claim(rig.workerId, 10, 10);
+  expect([other?.crashes, more]).toEqual([2, []]);
+  await dead[Symbol.asyncDispose]();
+  expect(await answering.returnLapsed(100)).toBe(3);
+  const after = await rig.store.db.query<{ crashes: number }>(
+    "select crashes from mailfleet.answering where inbound_uid = any($1) order by 1",
+    [inHand.map(({ inboundUid }) => inboundUid)],
+  );
+  expect(after).toEqual([{ crashes: 0 }, { crashes: 0 }, { crashes: 3 }]);
+  for (const uid of messages.map((message) => message.uid)) {
+    await rig.store.db.query("delete from mailfleet.answering where inbound_uid = $1", [uid]);
+  }
+});
+
 test("what a worker was never told that it has goes back, and what it knows to have does not", async () => {
   const owner = await follow(rig, watcher.id, "unheard");
   await rig.store.following.record(owner, place, [found({ imapUid: 1 }), found({ imapUid: 2 })]);

@@ -375,17 +375,22 @@ begin
     order by work.in_hand, oldest.due_at
     limit 256
   ), chosen as materialized (
-    select mine.inbound_uid from turns
+    select mine.inbound_uid, mine.is_suspect, mine.due_at from turns
     cross join lateral (
-      select a.inbound_uid from mailfleet.answering a
+      select a.inbound_uid, a.crashes >= 2 as is_suspect, a.due_at from mailfleet.answering a
       join mailfleet.mailboxes m on m.uid = a.mailbox_uid and not m.answering_stopped
       where a.tenant_id = turns.tenant_id and a.state = 'ready' and a.due_at <= now()
+        -- What was there when two processes died is worked on by itself: the next death is then its own.
+        and (a.crashes < 2 or not exists (
+          select from mailfleet.answering x where x.worker = p_worker and x.state = 'claimed' and x.crashes >= 2))
       order by a.due_at limit greatest(1, least(p_limit, p_per_tenant - turns.in_hand::integer)) for update of a skip locked
     ) as mine
     limit p_limit
+  ), taken as materialized (
+    select c.inbound_uid, c.is_suspect, row_number() over (partition by c.is_suspect order by c.due_at) as place from chosen c
   )
   update mailfleet.answering a set state = 'claimed', worker = p_worker, fence = a.fence + 1, since = now()
-  where a.inbound_uid in (select c.inbound_uid from chosen c) and a.state = 'ready'
+  where a.inbound_uid in (select t.inbound_uid from taken t where not t.is_suspect or t.place = 1) and a.state = 'ready'
   returning a.*;
 end $$;
 
@@ -398,7 +403,10 @@ language sql as $$
       select from mailfleet.workers w where w.id = a.worker and w.lapsed_at is null and w.lease_until > now())
     limit p_limit for update skip locked
   ), back as (
-    update mailfleet.answering a set state = 'ready', worker = null, crashes = a.crashes + 1,
+    -- Where a suspect was in hand, it is to blame, and the others are not.
+    update mailfleet.answering a set state = 'ready', worker = null,
+      crashes = a.crashes + case when a.crashes >= 2 or not exists (
+        select from mailfleet.answering x where x.worker = a.worker and x.state = 'claimed' and x.crashes >= 2) then 1 else 0 end,
       due_at = now() + make_interval(secs => case when a.crashes = 0 then 0 else 10 * a.crashes end)
     from lapsed l where a.inbound_uid = l.inbound_uid returning 1
   )
