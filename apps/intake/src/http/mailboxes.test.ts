@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { newId } from "@mailfleet/mail";
 import { joinAsWorker, type Ticket } from "@mailfleet/store";
+import { makeCertificate } from "@mailfleet/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type RunningIntake, runIntake } from "./testing/running-intake.ts";
 
@@ -48,6 +49,7 @@ test("a mailbox is stored with its defaults, shows no secret, and keeps one that
 });
 
 const wrong: readonly (readonly [string, object, string])[] = [
+  ["an authority that is no certificate", { caPem: "my authority" }, "/caPem"],
   ["no answer for the role", { answer: undefined }, "/answer"],
   ["an answer for bounces", { role: "bounces" }, "/answer"],
   ["two answerers", { answer: { ...mailbox.answer, webhook: { url: "https://a.example", secret: "x" } } }, "/answer"],
@@ -96,6 +98,13 @@ const wrong: readonly (readonly [string, object, string])[] = [
   ["a sender list with half an address", { allowedSenders: ["nobody@"] }, "/allowedSenders/0"],
   ["a field that does not exist", { answers: {} }, "/answers"],
 ];
+test("the authorities that a server's certificate may come from are stored, with what else stands around them", async () => {
+  const [one, other] = [await makeCertificate(), await makeCertificate()];
+  const caPem = `# ours\n${one.cert}\n# and theirs\n${other.cert}`;
+  const made = await api.ask("PUT", "/v1/mailboxes/trusts", { key, body: { ...mailbox, caPem } });
+  expect([made.status, made.body.caPem]).toEqual([201, caPem]);
+});
+
 for (const [name, changes, path] of wrong) {
   test(`${name} is refused when it is stored, with the field's name`, async () => {
     const refused = await api.ask("PUT", "/v1/mailboxes/wrong", { key, body: { ...mailbox, ...changes } });

@@ -200,6 +200,8 @@ describe("accounts", () => {
     ["lmtp", "yes", "/lmtp", "wrong_type"],
     ["allowClearTextAuth", 1, "/allowClearTextAuth", "wrong_type"],
     ["caPem", 1, "/caPem", "wrong_type"],
+    ["caPem", "my authority", "/caPem", "bad_value"],
+    ["caPem", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", "/caPem", "bad_value"],
     ["allowInvalidCertificate", 1, "/allowInvalidCertificate", "wrong_type"],
     ["ehloName", "a b", "/ehloName", "address_bad_domain"],
     ["allowedSenders", ["nobody"], "/allowedSenders/0", "address_without_at"],

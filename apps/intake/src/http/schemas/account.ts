@@ -2,7 +2,7 @@
 import { parseDomain } from "@mailfleet/mail";
 import type { Account, AccountSettings, RateLimits, SecretChanges } from "@mailfleet/store";
 import { z } from "zod";
-import { oauth2Fields, passwordLogin } from "./login.ts";
+import { caPem, oauth2Fields, passwordLogin } from "./login.ts";
 import { given } from "./paging.ts";
 import { address, domain, duration, hostName, issue, list, secret, senderPattern, showDuration } from "./primitives.ts";
 
@@ -95,7 +95,7 @@ export const accountInput = z
     nullReversePath: address.optional().describe("Stands in for `<>` where the next hop refuses that."),
     lmtp: z.boolean().optional(),
     allowClearTextAuth: z.boolean().optional(),
-    caPem: z.string().max(65_536).optional(),
+    caPem: caPem.optional(),
     allowInvalidCertificate: z.boolean().optional(),
     ehloName: asciiDomain.optional(),
     allowedSenders: list(senderPattern, 1_000).optional(),

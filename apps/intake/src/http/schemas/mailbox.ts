@@ -3,7 +3,7 @@ import type { MailboxSettings } from "@mailfleet/mail";
 import type { Mailbox, MailboxSecretChanges } from "@mailfleet/store";
 import { z } from "zod";
 import { answerInput, answerSecrets, readAnswer, showAnswer } from "./answer.ts";
-import { oauth2Fields, passwordLogin } from "./login.ts";
+import { caPem, oauth2Fields, passwordLogin } from "./login.ts";
 import { given } from "./paging.ts";
 import { address, duration, hostName, instant, issue, line, list, senderPattern, showDuration } from "./primitives.ts";
 
@@ -22,7 +22,7 @@ export const mailboxInput = z
     port: z.int().min(1).max(65_535).optional().describe("993 or 143 where it is absent, by `security`."),
     security: z.enum(["tls", "starttls", "none"]).default("tls"),
     auth: z.union([passwordLogin, oauth2]).describe("`{user, pass}`, or `{oauth2: {…}}`."),
-    caPem: z.string().max(65_536).optional(),
+    caPem: caPem.optional(),
     allowInvalidCertificate: z.boolean().optional(),
     allowClearTextAuth: z.boolean().optional(),
     folder: line(255).min(1).default("INBOX"),
