@@ -7,7 +7,7 @@ import { openWebhookAnswerer } from "./webhook.ts";
 /** The answerer that a mailbox's settings name. Cheap, and it holds nothing: one may be opened for each message. */
 export function openAnswerer(
   settings: AnswererSettings,
-  secrets: Pick<MailboxSecrets, "webhookSecret" | "modelKey">,
+  secrets: Pick<MailboxSecrets, "webhookSecret" | "modelKey" | "toolToken">,
   operator: OperatorConfig,
 ): Answerer {
   switch (settings.kind) {

@@ -56,4 +56,6 @@ export interface MailboxSecrets {
   readonly refreshToken?: string;
   readonly webhookSecret?: string;
   readonly modelKey?: string;
+  /** Shown to the model's HTTP tools, which know by it who calls. */
+  readonly toolToken?: string;
 }

@@ -7,7 +7,7 @@ export type MailboxSecretChanges = { readonly [K in keyof MailboxSecrets]?: stri
 /** Which secrets are stored. */
 export type MailboxSecretsPresent = { readonly [K in keyof Required<MailboxSecrets>]: boolean };
 
-const names = ["pass", "clientSecret", "refreshToken", "webhookSecret", "modelKey"] as const;
+const names = ["pass", "clientSecret", "refreshToken", "webhookSecret", "modelKey", "toolToken"] as const;
 
 interface Owner {
   readonly tenantId: string;
@@ -49,6 +49,7 @@ export function changeMailboxSecrets(
     refreshToken: auth.kind === "oauth2",
     webhookSecret: answer?.answerer.kind === "webhook" || answer?.escalate?.url !== undefined,
     modelKey: answer?.answerer.kind === "model",
+    toolToken: answer?.answerer.kind === "model" && answer.answerer.httpTools.length > 0,
   };
   const kept = names.flatMap((name) => {
     const value = changes[name] === undefined ? stored[name] : changes[name];

@@ -91,6 +91,16 @@ const wrong: readonly (readonly [string, object, string])[] = [
     "/answer/model/tools/0",
   ],
   [
+    "a tools' token that no header could carry",
+    {
+      answer: {
+        from: "a@example.org",
+        model: { url: "https://a.example/v1", model: "m", systemPrompt: "help", toolToken: "a b" },
+      },
+    },
+    "/answer/model/toolToken",
+  ],
+  [
     "a call to a person that nobody could sign",
     { answer: { ...mailbox.answer, escalate: { url: "https://a.example" } } },
     "/answer/escalate/secret",

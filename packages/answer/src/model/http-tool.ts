@@ -1,5 +1,5 @@
 /** Calls a tenant's HTTP tool for a model, on hosts that the operator allows. */
-import type { HttpToolSettings } from "@mailfleet/mail";
+import type { HttpToolSettings, MailboxSecrets } from "@mailfleet/mail";
 import { type EgressRequest, type EgressRules, guardedFetch } from "../egress.ts";
 import type { OperatorConfig } from "./operator-config.ts";
 import { type ToolResult, type TrustedFields, toolFailed, toolSaid } from "./tool-result.ts";
@@ -20,7 +20,7 @@ const maxResponseBytes = 256 * 1_024;
 /** The arguments are checked already. Rejects only where `signal` aborts. */
 export async function callHttpTool(
   tool: HttpToolSettings,
-  operator: OperatorConfig,
+  { operator, toolToken }: { readonly operator: OperatorConfig; readonly toolToken?: MailboxSecrets["toolToken"] },
   values: Readonly<Record<string, unknown>>,
   trusted: TrustedFields,
   signal: AbortSignal,
@@ -35,7 +35,11 @@ export async function callHttpTool(
     timeoutMs: tool.timeoutMs,
     maxResponseBytes,
     signal,
-    headers: { ...headersOf(trusted), ...(tool.method === "POST" && { "content-type": "application/json" }) },
+    headers: {
+      ...headersOf(trusted),
+      ...(toolToken !== undefined && { authorization: `Bearer ${toolToken}` }),
+      ...(tool.method === "POST" && { "content-type": "application/json" }),
+    },
   });
   if (!result.ok) return toolFailed(`tool_${result.code}`, "The tool did not answer.", start);
   if (result.status < 200 || result.status > 299) {

@@ -35,7 +35,7 @@ export const modelLimits = {
 /** Cheap, and it holds nothing. Wrong settings end as `failed: model_settings`. */
 export function openModelAnswerer(
   settings: ModelSettings,
-  secrets: Pick<MailboxSecrets, "modelKey">,
+  secrets: Pick<MailboxSecrets, "modelKey" | "toolToken">,
   operator: OperatorConfig,
 ): Answerer {
   return {
@@ -48,7 +48,7 @@ export function openModelAnswerer(
         const failure = modelFailure("model_settings", true, `${wrong.field}: ${wrong.detail}`);
         return orFallback(settings, request, failure, emptyTranscript(settings));
       }
-      const toolbox = openToolbox(settings, operator);
+      const toolbox = openToolbox(settings, operator, secrets);
       const conversation = openConversation(buildPrompt(settings, request));
       const talk: Talk = {
         endpoint: { settings, secrets, rules: operator },

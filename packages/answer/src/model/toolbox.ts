@@ -1,5 +1,5 @@
 /** The tools of one mailbox's model: found by name, called with checked arguments, each result a value. */
-import type { HttpToolSettings, ModelSettings } from "@mailfleet/mail";
+import type { HttpToolSettings, MailboxSecrets, ModelSettings } from "@mailfleet/mail";
 import type { AnswerRequest } from "../answerer.ts";
 import { runCommand } from "./command-tool.ts";
 import { callHttpTool } from "./http-tool.ts";
@@ -36,7 +36,11 @@ function ending(name: string, description: string, parameter: string, meaning: s
 }
 
 /** Takes settings that `checkModelSettings` finds nothing wrong with. */
-export function openToolbox(settings: ModelSettings, operator: OperatorConfig): Toolbox {
+export function openToolbox(
+  settings: ModelSettings,
+  operator: OperatorConfig,
+  { toolToken }: Pick<MailboxSecrets, "toolToken"> = {},
+): Toolbox {
   const commands = new Map(
     operator.tools.filter(({ name }) => settings.tools.includes(name)).map((tool) => [tool.name, tool]),
   );
@@ -64,7 +68,7 @@ export function openToolbox(settings: ModelSettings, operator: OperatorConfig): 
       const trusted = trustedFields(request, idempotencyKey);
       return command
         ? runCommand(command, values, trusted, signal)
-        : callHttpTool(http as HttpToolSettings, operator, values, trusted, signal);
+        : callHttpTool(http as HttpToolSettings, { operator, toolToken }, values, trusted, signal);
     },
   };
 }

@@ -107,11 +107,17 @@ describe("an HTTP tool", () => {
   const call = async (reply: Parameters<typeof startService>[0], changes: object = {}) => {
     const service = await startService(reply);
     const operator = { ...noOperatorConfig, toolHosts: [new URL(service.url).host] };
-    const result = await callHttpTool({ ...tool(service.url), ...changes }, operator, { a: "b c" }, trusted, never);
+    const result = await callHttpTool(
+      { ...tool(service.url), ...changes },
+      { operator, toolToken: "tenants-own" },
+      { a: "b c" },
+      trusted,
+      never,
+    );
     return { result, requests: service.requests };
   };
 
-  test("says what it answers, and is told in ASCII for whom", async () => {
+  test("says what it answers, and is told in ASCII for whom, and by the tenant's token who asks", async () => {
     const { result, requests } = await call(() => ({ body: { stock: 4 } }));
     expect(result).toMatchObject({ outcome: "ok", output: '{"stock":4}' });
     expect(requests[0]?.path).toBe("/hook?a=b+c");
@@ -119,6 +125,7 @@ describe("an HTTP tool", () => {
       "mailfleet-correspondent": "j%C3%BCrgen%25@b%C3%BCcher.example",
       "mailfleet-authenticated": "no",
       "idempotency-key": "k1",
+      authorization: "Bearer tenants-own",
     });
   });
 
@@ -146,7 +153,7 @@ describe("an HTTP tool", () => {
     const service = await startService(() => ({}));
     const result = await callHttpTool(
       tool(service.url),
-      { ...noOperatorConfig, allowPrivateNetworks: true },
+      { operator: { ...noOperatorConfig, allowPrivateNetworks: true } },
       {},
       trusted,
       never,

@@ -62,6 +62,14 @@ const model = z.strictObject({
   fallback: z.string().min(1).max(65_536).optional().describe("Sent once where the model fails for good."),
   tools: list(toolName, 50).optional().describe("The operator's tools that it may use."),
   httpTools: list(httpTool, 20).optional(),
+  toolToken: secret(4_096)
+    .superRefine((token, context) => {
+      // RFC 6750 section 2.1
+      if (typeof token === "string" && !/^[A-Za-z0-9._~+/-]+=*$/.test(token)) {
+        issue(context, "bad_format", "A bearer token has letters, digits and . _ ~ + / - =, the last at its end only.");
+      }
+    })
+    .describe("A secret that each HTTP tool is shown as its bearer token: kept where it is absent, cleared by null."),
   linkHosts: list(domain, 100)
     .optional()
     .describe("Hosts that an answer may link to, with their subdomains; none where it is absent."),
@@ -157,7 +165,7 @@ function readAnswerer({ template: liquid, webhook: hook, model: endpoint }: Answ
   if (liquid) return { kind: "template", ...given(liquid) } as AnswererSettings;
   if (hook) return { kind: "webhook", url: hook.url, timeoutMs: hook.timeout ?? 30_000 };
   if (!endpoint) throw new TypeError("the answer was not checked");
-  const { key: _, timeout, httpTools = [], ...rest } = endpoint;
+  const { key: _, toolToken: __, timeout, httpTools = [], ...rest } = endpoint;
   return {
     kind: "model",
     ...given(rest),
@@ -174,7 +182,7 @@ function readAnswerer({ template: liquid, webhook: hook, model: endpoint }: Answ
 }
 
 export const answerSecrets = ({ webhook: hook, model: endpoint, escalate }: AnswerInput) =>
-  given({ webhookSecret: hook?.secret ?? escalate?.secret, modelKey: endpoint?.key });
+  given({ webhookSecret: hook?.secret ?? escalate?.secret, modelKey: endpoint?.key, toolToken: endpoint?.toolToken });
 
 export function showAnswer({ answerer, answerAfterMs, ...rest }: AnswerSettings): Record<string, unknown> {
   const { kind, ...settings } = answerer;
