@@ -112,6 +112,7 @@ export function startDispatcher({ world, name, errands, onGone }: DispatcherDeps
       parked,
       events: turnEvents(telemetry),
       openNextHop: async () => openSimulatedNextHop(world, actor, finishing),
+      forgetToken: async () => {},
       ehloName: "mailfleet.test",
       sign: (text) => Buffer.from(text),
       random: random.next,

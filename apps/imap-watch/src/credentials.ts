@@ -6,9 +6,6 @@ export type Credentials =
   | { readonly kind: "login"; readonly login: Login; readonly isCached: boolean }
   | { readonly kind: "trouble"; readonly trouble: Trouble };
 
-/** How long the token of another process's refresh is waited for. */
-const waitLimitMs = 30_000;
-
 /** A mailbox's way in: its password, or an access token that the fleet refreshes once for all. */
 export async function credentialsOf(
   { accessTokens, mailboxes }: Pick<Store, "accessTokens" | "mailboxes">,
@@ -22,38 +19,29 @@ export async function credentialsOf(
       ? { kind: "trouble", trouble: { kind: "authentication", code: "NO_PASSWORD", detail: "no password is stored" } }
       : { kind: "login", login: { kind: "password", user: auth.user, pass: secrets.pass }, isCached: false };
   }
-  const withToken = (accessToken: string, isCached: boolean): Credentials => ({
-    kind: "login",
-    login: { kind: "oauth2", user: auth.user, accessToken },
-    isCached,
-  });
-  for (const until = performance.now() + waitLimitMs; ; ) {
-    const claim = await accessTokens.claim({ mailboxUid, workerId });
-    if (claim.kind === "token") return withToken(claim.accessToken, true);
-    if (claim.kind === "refresh") break;
-    if (signal.aborted || performance.now() > until) {
-      const detail = "another process has been refreshing the access token for too long";
-      return { kind: "trouble", trouble: { kind: "unreachable", code: "TOKEN_REFRESH", detail } };
+  const refresh = async () => {
+    const fetched = await fetchAccessToken({
+      tokenUrl: auth.tokenUrl,
+      clientId: auth.clientId,
+      clientSecret: secrets.clientSecret ?? "",
+      ...(auth.grant === "refresh_token" ? { refreshToken: secrets.refreshToken ?? "" } : {}),
+      ...(auth.scope === undefined ? {} : { scope: auth.scope }),
+    });
+    // Before the token is given to anybody: the old refresh token may be worth nothing by now.
+    if (fetched.kind === "token" && fetched.refreshToken !== undefined) {
+      await mailboxes.replaceRefreshToken(mailboxUid, secrets.refreshToken, fetched.refreshToken);
     }
-    await new Promise((resolve) => setTimeout(resolve, Math.min(Math.max(claim.ms, 50), 250)));
-  }
-  const given = await fetchAccessToken({
-    tokenUrl: auth.tokenUrl,
-    clientId: auth.clientId,
-    clientSecret: secrets.clientSecret ?? "",
-    ...(auth.grant === "refresh_token" ? { refreshToken: secrets.refreshToken ?? "" } : {}),
-    ...(auth.scope === undefined ? {} : { scope: auth.scope }),
-  });
+    return fetched;
+  };
+  const given = await accessTokens.obtain({ mailboxUid }, workerId, refresh, signal);
   if (given.kind === "token") {
-    const { accessToken, expiresInSeconds, refreshToken } = given;
-    // First the refresh token: the old one may be worth nothing by now.
-    if (refreshToken !== undefined && refreshToken !== secrets.refreshToken) {
-      await mailboxes.replaceRefreshToken(mailboxUid, secrets.refreshToken, refreshToken);
-    }
-    await accessTokens.store({ mailboxUid, workerId }, { accessToken, expiresInSeconds });
-    return withToken(accessToken, false);
+    const { accessToken, isCached } = given;
+    return { kind: "login", login: { kind: "oauth2", user: auth.user, accessToken }, isCached };
   }
-  await accessTokens.forget(mailboxUid);
+  if (given.kind === "too_long") {
+    const detail = "another process has been refreshing the access token for too long";
+    return { kind: "trouble", trouble: { kind: "unreachable", code: "TOKEN_REFRESH", detail } };
+  }
   // A way that is broken says nothing about the credentials.
   return given.kind === "refused"
     ? { kind: "trouble", trouble: { kind: "authentication", code: given.code, detail: given.detail } }

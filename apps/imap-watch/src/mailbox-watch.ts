@@ -206,7 +206,7 @@ export class MailboxWatch implements MailboxSink {
     // The server may have withdrawn a token that we took to be good: once, a new one is asked for at once.
     if (kind === "authentication" && this.#hasCachedToken) {
       this.#hasCachedToken = false;
-      await this.#deps.store.accessTokens.forget(this.#owner.mailboxUid);
+      await this.#deps.store.accessTokens.forget(this.#owner);
       return this.#restart();
     }
     const retryAt = new Date(this.nowMs() + retryMs);

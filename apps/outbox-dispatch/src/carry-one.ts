@@ -115,6 +115,7 @@ export async function blockAccount(
   const { status, reason } = refused;
   const isFirst = await deps.outbox.block(lane, { delayMs, status, reason });
   if (isFirst) deps.events.blocked(account, refused, delayMs);
+  if (refused.trouble === "authentication") await deps.forgetToken(account);
 }
 
 /** It was not offered, for trouble of our own. */

@@ -3,7 +3,7 @@ import { every, type Running, type Scope, type Watchdog } from "@mailfleet/servi
 import { joinAsWorker, leaseLimitsOf, openRounds, type Store } from "@mailfleet/store";
 import type { Telemetry } from "@mailfleet/telemetry";
 import { openNextHop } from "@mailfleet/transport";
-import { openAccessTokens } from "./access-tokens.ts";
+import { accessTokenOf } from "./access-tokens.ts";
 import { openAccountQueues } from "./account-queue.ts";
 import { removeOrphans, resealOnce } from "./chores.ts";
 import type { dispatchSettings } from "./config.ts";
@@ -65,7 +65,6 @@ export async function startDispatch(
     "rounds",
   );
   const outbox = openOutbox(store, lease, rounds, { stopping, onError: reportTo(telemetry, "outbox") });
-  const tokens = openAccessTokens();
   const parked = scope.own(
     openParkedLanes({
       idleMs: settings.idleMs,
@@ -83,9 +82,12 @@ export async function startDispatch(
     parked,
     events: turnEvents(telemetry),
     async openNextHop(account) {
-      const token = await tokens.of(account);
+      const token = await accessTokenOf(store, account, lease.id);
       if (typeof token === "object") return token;
       return openNextHop(settingsFor(account, settings.ehloName, token));
+    },
+    async forgetToken({ uid: accountUid, settings: { auth } }) {
+      if (auth?.kind === "oauth2") await store.accessTokens.forget({ accountUid });
     },
     ehloName: settings.ehloName,
     sign: (text) => (store.signers[0] as (text: string) => Buffer)(text),

@@ -73,6 +73,7 @@ async function openTurnRig() {
     queues: openAccountQueues(outbox, () => world.nowMs),
     parked,
     events: turnEvents(telemetry),
+    forgetToken: async () => {},
     openNextHop: async (account: SendingAccount): Promise<NextHop> => ({
       usable: true,
       connect: async () => undefined,

@@ -15,6 +15,8 @@ export interface TurnDeps {
   readonly events: TurnEvents;
   /** Opens nothing yet; the account's settings are enough. */
   readonly openNextHop: (account: SendingAccount) => Promise<NextHop | NotAttempted>;
+  /** The next hop refused what the account logs in with: a token that is kept may have been withdrawn. */
+  readonly forgetToken: (account: SendingAccount) => Promise<void>;
   readonly ehloName: string;
   /** Signs the names of deliveries in reverse-paths. */
   readonly sign: (text: string) => Uint8Array;

@@ -31,19 +31,19 @@ test("of all who want one credential's token, over all of its mailboxes, one ref
   const { accessTokens } = rig.store;
   const [inbox, archive] = [await mailbox("inbox"), await mailbox("archive")];
   const claims = await Promise.all(
-    [inbox, archive, inbox, archive].map((mailboxUid, n) => accessTokens.claim({ mailboxUid, workerId: n + 1 })),
+    [inbox, archive, inbox, archive].map((mailboxUid, n) => accessTokens.claim({ mailboxUid }, n + 1)),
   );
   expect(claims.map(({ kind }) => kind).toSorted()).toEqual(["refresh", "wait", "wait", "wait"]);
   const workerId = claims.findIndex(({ kind }) => kind === "refresh") + 1;
-  await accessTokens.store({ mailboxUid: inbox, workerId: 99 }, { accessToken: "another's", expiresInSeconds: 3_600 });
-  expect((await accessTokens.claim({ mailboxUid: archive, workerId: 7 })).kind).toBe("wait");
-  await accessTokens.store({ mailboxUid: inbox, workerId }, { accessToken: "token", expiresInSeconds: 3_600 });
-  expect(await accessTokens.claim({ mailboxUid: archive, workerId: 7 })).toEqual({
+  await accessTokens.store({ mailboxUid: inbox }, 99, { accessToken: "another's", expiresInSeconds: 3_600 });
+  expect((await accessTokens.claim({ mailboxUid: archive }, 7)).kind).toBe("wait");
+  await accessTokens.store({ mailboxUid: inbox }, workerId, { accessToken: "token", expiresInSeconds: 3_600 });
+  expect(await accessTokens.claim({ mailboxUid: archive }, 7)).toEqual({
     kind: "token",
     accessToken: "token",
   });
-  await accessTokens.forget(archive);
-  expect((await accessTokens.claim({ mailboxUid: inbox, workerId: 8 })).kind).toBe("refresh");
+  await accessTokens.forget({ mailboxUid: archive });
+  expect((await accessTokens.claim({ mailboxUid: inbox }, 8)).kind).toBe("refresh");
 });
 
 test("a refresh token that was replaced is kept in every mailbox that had it, and a person's later one stays", async () => {

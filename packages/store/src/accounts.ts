@@ -58,6 +58,8 @@ export interface Accounts {
   list(tenantId: string, page: PageRequest): Promise<Page<Account>>;
   /** Where the default goes, the oldest of the others takes its place. */
   delete(tenantId: string, id: string): Promise<AccountDeletion>;
+  /** Stores what an issuer has given in place of `used`, with every account of the tenant that logs in with it. */
+  replaceRefreshToken(uid: number, used: string | undefined, refreshToken: string): Promise<void>;
   /** The account, or the tenant's default; at most a second old. */
   resolve(tenantId: string, id?: string): Promise<ResolvedAccount | undefined>;
   /**
@@ -152,6 +154,27 @@ export function openAccounts(db: Database, keys: SecretKeys): Accounts {
       keyIds.forget(String(gone));
       return { kind: "deleted" };
     },
+
+    replaceRefreshToken: (uid, used, refreshToken) =>
+      db.transaction(async (tx) => {
+        const rows = await tx.query<Pick<AccountRow, "uid" | "tenantId" | "id" | "secrets" | "secretsKeyId">>(
+          `select a.uid, a.tenant_id as "tenantId", a.id, a.secrets, a.secrets_key_id as "secretsKeyId" from mailfleet.accounts a
+           where (a.tenant_id, a.settings -> 'auth') = (select o.tenant_id, o.settings -> 'auth' from mailfleet.accounts o where o.uid = $1)
+           order by a.uid for no key update`,
+          [uid],
+        );
+        for (const row of rows) {
+          const stored = readSecrets(keys, row, row.secrets, row.secretsKeyId);
+          if (stored.refreshToken !== used) continue; // A person has given another one meanwhile.
+          const sealed = sealSecrets(keys, row, { ...stored, refreshToken });
+          // Secrets are opened once for each revision.
+          await tx.query(
+            "update mailfleet.accounts set secrets = $2, secrets_key_id = $3, revision = revision + 1 where uid = $1",
+            [row.uid, sealed?.bytes ?? null, sealed?.keyId ?? null],
+          );
+          forget(row.tenantId, row.id, row.uid);
+        }
+      }),
 
     resolve: (tenantId, id) =>
       resolved.get(cacheKey(tenantId, id), async () => {

@@ -97,6 +97,5 @@ export async function fillInbound(rig: Rig, tenantId: string): Promise<void> {
   await store.modelBudget.spend(tenantId, owner.mailboxUid, { tokens: 10, cost: 0.1 });
   await store.inbound.stopAnswering(tenantId, "admin");
   await store.questions.ask("verify", { tenantId, mailboxUid: owner.mailboxUid });
-  const claim = { mailboxUid: owner.mailboxUid, workerId };
-  if ((await store.accessTokens.claim(claim)).kind !== "refresh") throw new Error("another refreshes");
+  if ((await store.accessTokens.claim(owner, workerId)).kind !== "refresh") throw new Error("another refreshes");
 }
