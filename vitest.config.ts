@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 // `source` runs the workspace's packages as they are written, with no build.
@@ -16,6 +17,9 @@ export default defineConfig(({ mode }) => ({
     exclude: mode === "soak" ? ["**/node_modules/**"] : ["**/*.soak.test.ts", "**/node_modules/**"],
     globalSetup: ["packages/testkit/src/run-servers.ts"],
     pool: "forks",
+    // Most of the time a file waits, for a lease to lapse or a process to start; with one worker, which is what two cores
+    // get by default, all of them wait one after another.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: mode === "soak" ? 1_800_000 : 30_000,
     hookTimeout: 60_000,
     // With no long test yet written, a soak is short, and not wrong.
