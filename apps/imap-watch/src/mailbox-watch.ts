@@ -226,7 +226,7 @@ export class MailboxWatch implements MailboxSink {
     const { store, settings, turn } = this.#deps;
     const intervalMs = 1_000 / settings.loginsPerSecond;
     const turnMs = await turn(() => store.following.reserveLogin(mailbox.settings.host, intervalMs));
-    if (turnMs > 0) await monotonicClock.sleep(turnMs, signal);
+    if (turnMs !== undefined && turnMs > 0) await monotonicClock.sleep(turnMs, signal);
     if (signal.aborted) {
       return { kind: "trouble", trouble: { kind: "unreachable", code: "LEFT", detail: "the mailbox is being left" } };
     }

@@ -40,8 +40,8 @@ async function verify(
   if (!mailbox) return { ok: false, code: "mailbox_not_found", detail: "the mailbox is gone", steps: [] };
   const { settings } = mailbox;
   // Who asks often would else be let past the line in which the fleet's logins at a host wait.
-  const turnMs = await store.following.reserveLogin(settings.host, 1_000 / loginsPerSecond);
-  if (turnMs > turnLimitMs) {
+  const turnMs = await store.following.reserveLogin(settings.host, 1_000 / loginsPerSecond, turnLimitMs);
+  if (turnMs === undefined) {
     const detail = "many of our logins wait for their turn at this host; ask again later";
     return flat(failedReport(settings, { kind: "throttled", code: "LOGIN_TURN", detail }));
   }

@@ -99,8 +99,11 @@ export interface Following {
   ): Promise<readonly number[]>;
   /** Messages that may be worked on now, over all tenants; and by tenant, those that a kill switch holds too. */
   backlog(): Promise<{ readonly count: number; readonly byTenant: ReadonlyMap<string, number> }>;
-  /** Takes the next place in a host's line of logins; how long to wait for it, ms. */
-  reserveLogin(host: string, intervalMs: number): Promise<number>;
+  /**
+   * Takes the next place in a host's line of logins; how long to wait for it, ms. Undefined where that is longer than
+   * `maxWaitMs`: then no place is taken.
+   */
+  reserveLogin(host: string, intervalMs: number, maxWaitMs?: number): Promise<number | undefined>;
 }
 
 export const followingLimits = { messagesPerRecord: 100, contentBytesPerRecord: 32 * 1024 * 1024 } as const;
@@ -172,9 +175,13 @@ export function openFollowing(db: Database): Following {
       };
     },
 
-    async reserveLogin(host, intervalMs) {
-      const [row] = await db.query<{ ms: number }>("select mailfleet.reserve_login($1, $2) as ms", [host, intervalMs]);
-      return row?.ms ?? 0;
+    async reserveLogin(host, intervalMs, maxWaitMs) {
+      const [row] = await db.query<{ ms: number | null }>("select mailfleet.reserve_login($1, $2, $3) as ms", [
+        host,
+        intervalMs,
+        maxWaitMs ?? null,
+      ]);
+      return row?.ms ?? undefined;
     },
   };
 }

@@ -72,3 +72,11 @@ test("logins at a host are spread as the rate says, whatever it is and however t
   expect(waits[2]).toBeGreaterThan(5_000);
   expect(await following.reserveLogin("other.example.org", 1_000 / 30)).toBe(0);
 });
+
+test("who would not wait long enough for a login takes no place in the line, and holds nobody up", async () => {
+  const { following } = rig.store;
+  const reserve = (maxWaitMs?: number) => following.reserveLogin("imap.busy.example.org", 60_000, maxWaitMs);
+  expect(await reserve(5_000)).toBe(0);
+  for (let n = 0; n < 5; n++) expect(await reserve(5_000)).toBeUndefined();
+  expect(await reserve()).toBeLessThanOrEqual(60_000);
+});

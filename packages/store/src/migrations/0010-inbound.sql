@@ -338,11 +338,13 @@ language sql as $$
   returning p.*
 $$;
 
--- When the next login at a host may begin, in ms from now; the caller's place in the line is taken.
-create function mailfleet.reserve_login(p_host text, p_interval_ms float8) returns float8
+-- When the next login at a host may begin, in ms from now; the caller's place in the line is taken. Null, and no place is
+-- taken, where it would be later than the caller waits: who goes away at once would else hold up all others.
+create function mailfleet.reserve_login(p_host text, p_interval_ms float8, p_max_wait_ms float8) returns float8
 language sql as $$
   insert into mailfleet.login_paces as l (host, next_at) values (lower(p_host), now() + make_interval(secs => p_interval_ms / 1000.0))
   on conflict (host) do update set next_at = greatest(l.next_at, now()) + make_interval(secs => p_interval_ms / 1000.0)
+  where p_max_wait_ms is null or l.next_at <= now() + make_interval(secs => p_max_wait_ms / 1000.0)
   returning greatest(extract(epoch from (next_at - now())) * 1000 - p_interval_ms, 0)::float8
 $$;
 
