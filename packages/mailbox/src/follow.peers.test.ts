@@ -75,7 +75,7 @@ test.for(["idle", "poll"] as const)(
     await rig.takes("one", "two", "three");
     expect(sink.ids).toEqual(["one", "two", "three"]);
     expect(sink.start.position).toMatchObject({ watermark: 3 });
-    expect(sink.progress.at(-1)).toMatchObject({ isComplete: true });
+    expect(sink.progress.at(-1)).toMatchObject({ completeAt: expect.any(Date) });
     expect(sink.errors).toEqual([]);
   },
 );

@@ -287,13 +287,33 @@ test("what a window, or a person's word, was for is done only when its large mes
     await watch.takes("small");
     await until(() => sink.errors.length > 0);
     expect(sink.start.position).toMatchObject({ watermark: 0, resume: "skip" });
-    expect(sink.progress.some(({ isComplete, resumeDone }) => isComplete || resumeDone)).toBe(false);
+    expect(sink.progress.some(({ completeAt, resumeDone }) => completeAt || resumeDone)).toBe(false);
   }
   server.behaves();
   await using watch = followed(sink);
   await watch.takes("small", "large");
   expect(sink.recorded.map(({ asSkipped }) => asSkipped)).toEqual(["before_start", "before_start"]);
   await until(() => sink.start.position.resume === null && sink.start.position.watermark === 2);
+});
+
+test("what arrives after the folder was listed is not claimed to be there", async () => {
+  server.append(letter("listed"));
+  const sink = new MemorySink(startOf());
+  let now = Date.now();
+  sink.nowMs = () => now;
+  let lateAt = 0;
+  const reserve = sink.reserve.bind(sink);
+  sink.reserve = (bytes) => {
+    now += 1_000;
+    if (lateAt === 0) server.append(letter("late"));
+    lateAt ||= now;
+    return reserve(bytes);
+  };
+  await using watch = followed(sink);
+  await watch.takes("listed", "late");
+  const [early, all] = sink.progress.flatMap(({ completeAt }) => completeAt?.getTime() ?? []);
+  expect(early).toBeLessThan(lateAt);
+  expect(all).toBeGreaterThanOrEqual(lateAt);
 });
 
 test("a server that trickles a large message is left after the time that all of it may take", async () => {

@@ -46,8 +46,8 @@ export interface Progress {
   readonly watermark?: number;
   /** The folder's mod-sequence (RFC 7162) when it was opened: what has not changed since then was looked at. */
   readonly modseq?: string;
-  /** Nothing that has arrived is missing. */
-  readonly isComplete?: boolean;
+  /** Nothing that arrived before this moment is missing: it is when the folder was listed, by `nowMs`. */
+  readonly completeAt?: Date;
   readonly isReconciled?: boolean;
   readonly resumeDone?: boolean;
   /** The window that was asked for has been looked through, and what was found is recorded. */

@@ -43,6 +43,8 @@ export class Taking {
   readonly #jobs: Job[] = [];
   /** Every message up to here was listed. */
   #listedTo = 0;
+  /** That was all that had arrived by then. */
+  #listedAt = new Date(0);
 
   constructor(session: Session, start: Start, sink: MailboxSink, suspects: Suspects, signal: AbortSignal) {
     this.#session = session;
@@ -61,18 +63,19 @@ export class Taking {
 
   /** Nobody has looked yet: what arrived since the beginning is new. */
   async listFirst(): Promise<void> {
+    const listedAt = this.#now();
     const highest = await this.#highestUid();
     const uids = await this.#list({ toUid: highest, since: this.#start.startAt, ...this.#wanted() });
     const since = await this.#arrivedSince(uids, this.#start.startAt);
-    this.#listedTo = highest;
-    const progress = { ...this.#here(), ...this.#modseq(), isComplete: true, ...this.#resumed() };
+    this.#listed(highest, listedAt);
+    const progress = { ...this.#here(), ...this.#modseq(), ...this.#resumed() };
     this.#add({ uids: since, isAscent: true, progress });
   }
 
   /** Goes on from where somebody else has come to. */
   async listFrom(watermark: number): Promise<void> {
     this.#listedTo = watermark;
-    await this.listNew({ ...this.#here(), isComplete: true });
+    await this.listNew(this.#here());
     await this.#listChanged(watermark);
   }
 
@@ -84,20 +87,20 @@ export class Taking {
     const since = this.#youngEnough();
     const changed = { toUid: watermark, changedSince: BigInt(modseq), since };
     const uids = await this.#unrecorded({ ...changed, ...this.#wanted() }, since);
-    this.#add({ uids, isAscent: false, progress: { isComplete: true, ...this.#modseq() }, key: "changed" });
+    this.#add({ uids, isAscent: false, progress: this.#modseq(), key: "changed" });
   }
 
   /** Lists what lies above what was listed; `progress` is written although that may be nothing. */
   async listNew(progress?: Progress): Promise<void> {
+    const listedAt = this.#now();
     const above = await this.#list({ fromUid: this.#listedTo + 1 });
     const last = above.at(-1);
     if (last === undefined && progress === undefined) return;
     // A few are told apart by their flags once they are here; of many the server says which are wanted.
     const isFew = above.length <= sizeLimits.messagesPerFetch && this.#start.filters === undefined;
     const uids = isFew ? above : await this.#list({ uids: above, ...this.#wanted() });
-    this.#listedTo = last ?? this.#listedTo;
-    const how = { isSinceFirst: true };
-    this.#add({ uids, isAscent: true, how, progress: { ...progress, isComplete: true } });
+    this.#listed(last ?? this.#listedTo, listedAt);
+    this.#add({ uids, isAscent: true, how: { isSinceFirst: true }, progress: progress ?? {} });
   }
 
   /**
@@ -105,6 +108,7 @@ export class Taking {
    * a person must say what becomes of them.
    */
   async listRenumbered(): Promise<boolean> {
+    const listedAt = this.#now();
     const highest = await this.#highestUid();
     const since = this.#youngEnough();
     const uids = await this.#arrivedSince(await this.#list({ toUid: highest, since, ...this.#wanted() }), since);
@@ -123,11 +127,11 @@ export class Taking {
       await this.#sink.paused(this.#place.uidValidity, unknown.length);
       return false;
     }
-    this.#listedTo = highest;
+    this.#listed(highest, listedAt);
     this.#add({
       uids: unknown,
       isAscent: true,
-      progress: { ...this.#here(), ...this.#modseq(), isComplete: true, ...this.#resumed() },
+      progress: { ...this.#here(), ...this.#modseq(), ...this.#resumed() },
       how: resume === "skip" ? { asSkipped: "before_start" } : {},
     });
     return true;
@@ -138,7 +142,7 @@ export class Taking {
     if (this.#isUnderWay("missed")) return;
     const since = this.#youngEnough();
     const uids = await this.#unrecorded({ since, ...this.#wanted() }, since);
-    const progress = { isReconciled: true, isComplete: true, ...this.#modseq() };
+    const progress = { isReconciled: true, ...this.#modseq() };
     this.#add({ uids, isAscent: false, progress, key: "missed" });
   }
 
@@ -197,7 +201,7 @@ export class Taking {
    * message `uid` that is here now; and what was asked for is done once the last of it is recorded.
    */
   #settled(job: Job, isLast: boolean, uid?: number): Progress {
-    const { uidValidity, isComplete, backfillDone, ...rest } = job.progress;
+    const { uidValidity, backfillDone, ...rest } = job.progress;
     const here = uidValidity === undefined ? {} : { uidValidity };
     if (!isLast) return here;
     const others = this.#jobs.filter((one) => one !== job);
@@ -206,7 +210,7 @@ export class Taking {
     return {
       ...here,
       ...rest,
-      ...(isComplete && isAll ? { isComplete } : {}),
+      ...(isAll ? { completeAt: this.#listedAt } : {}),
       ...(backfillDone && !hasWindow ? { backfillDone } : {}),
     };
   }
@@ -232,6 +236,16 @@ export class Taking {
   /** The person's word that there may be is carried out with this. */
   #resumed(): Progress {
     return this.#start.position.resume === null ? {} : { resumeDone: true };
+  }
+
+  #now(): Date {
+    return new Date(this.#sink.nowMs());
+  }
+
+  /** At that moment there was nothing above. */
+  #listed(upTo: number, at: Date): void {
+    this.#listedTo = upTo;
+    this.#listedAt = at;
   }
 
   #here(): Progress {
@@ -275,7 +289,7 @@ export class Taking {
   /** What stands for a message that cannot be read: its place is all that is known of it. */
   #unreadable(uid: number): FetchedMessage {
     const bytes = Buffer.from(`${this.#place.uidValidity}/${uid}`);
-    return { uid, flags: [], arrivedAt: new Date(this.#sink.nowMs()), sizeBytes: 0, bytes, isWhole: false };
+    return { uid, flags: [], arrivedAt: this.#now(), sizeBytes: 0, bytes, isWhole: false };
   }
 
   async #list(criteria: Criteria): Promise<readonly number[]> {

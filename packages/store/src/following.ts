@@ -37,8 +37,8 @@ export interface PositionChange {
   readonly uidValidity?: number;
   readonly watermark?: number;
   readonly modseq?: string;
-  /** Nothing that arrived before now is missing. */
-  readonly isComplete?: boolean;
+  /** Nothing that arrived before this moment is missing. */
+  readonly completeAt?: Date;
   readonly isReconciled?: boolean;
   /** The window that was asked for has been looked through. */
   readonly backfillDone?: boolean;
@@ -205,7 +205,7 @@ async function writePosition(
        uid_validity = coalesce($10, p.uid_validity),
        watermark = coalesce($11, p.watermark),
        modseq = case when p.uid_validity <> $10 then $12 else coalesce($12, p.modseq) end,
-       complete_at = case when $13::boolean then now() else p.complete_at end,
+       complete_at = greatest(p.complete_at, $13::timestamptz),
        reconciled_at = case when $14::boolean then now() when p.uid_validity <> $10 then null else p.reconciled_at end,
        backfill_since = case when $15::boolean and p.asked = p.taken then null else p.backfill_since end,
        backfill_until = case when $15::boolean and p.asked = p.taken then null else p.backfill_until end,
@@ -224,7 +224,7 @@ async function writePosition(
       change.uidValidity ?? null,
       change.watermark ?? null,
       change.modseq ?? null,
-      change.isComplete ?? false,
+      change.completeAt ?? null,
       change.isReconciled ?? false,
       change.backfillDone ?? false,
       change.resumeDone ?? false,
