@@ -39,7 +39,7 @@ export interface MailboxSettings {
   readonly answer?: AnswerSettings;
   /** Older mail (by Date and by when it arrived, whichever is later) is not answered. */
   readonly maxAgeMs: number;
-  /** What arrived before is not taken; the moment the mailbox was made where it is absent. RFC 3339. */
+  /** What arrived before is not taken; where it is absent, the moment the mailbox was made or pointed elsewhere. RFC 3339. */
   readonly startAt?: string;
   /** Its server writes Return-Path, so that a missing one means something. */
   readonly recordsReturnPath: boolean;

@@ -157,7 +157,9 @@ export function openMailboxes(db: Database, keys: SecretKeys): Mailboxes {
         await tx.query(
           `insert into mailfleet.mailbox_positions as p (mailbox_uid, tenant_id, shard, start_at)
            values ($1::bigint, $2, $1::bigint % 256, coalesce($3::timestamptz, now()))
-           on conflict (mailbox_uid) do update set retry_at = null, start_at = coalesce($3::timestamptz, p.start_at),
+           on conflict (mailbox_uid) do update set retry_at = null,
+             -- Elsewhere lies what nobody has taken; to answer all of it, somebody must say so.
+             start_at = coalesce($3::timestamptz, case when $4::boolean then now() else p.start_at end),
              state = case when $4::boolean or p.state in ('quarantined', 'unreachable') then 'new' else p.state end,
              state_since = case when $4::boolean or p.state in ('quarantined', 'unreachable') then now() else p.state_since end,
              epoch = p.epoch + case when $4::boolean then 1 else 0 end,

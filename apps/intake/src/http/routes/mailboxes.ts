@@ -66,7 +66,7 @@ export function mailboxRoutes(app: Server, { store, operator }: ApiDeps): void {
         tags,
         summary: "Make or replace a mailbox",
         description:
-          "It is followed from now on, or from `startAt`. Secrets that are left out are kept; null clears them. A replaced mailbox is tried at once, even where its login was refused before.",
+          "It is followed from now on, or from `startAt`; one whose host, user or folder changes begins anew so. Secrets that are left out are kept; null clears them. A replaced mailbox is tried at once, even where its login was refused before.",
         params,
         body: mailboxInput,
         response: { 200: mailbox, 201: mailbox, default: problemResponse },

@@ -46,7 +46,11 @@ export const mailboxInput = z
     role: z.enum(["answer", "notify", "bounces"]).default("answer"),
     answer: answerInput.optional(),
     maxAge: duration.optional().describe("Older mail is not answered; 72h where it is absent."),
-    startAt: instant.optional().describe("What arrived before is not taken; now where it is absent."),
+    startAt: instant
+      .optional()
+      .describe(
+        "What arrived before is not taken. Where it is absent: the moment at which the mailbox is made, or its host, user or folder changes.",
+      ),
     recordsReturnPath: z
       .boolean()
       .default(false)
