@@ -35,6 +35,7 @@ const due = (
     folder: "INBOX",
     uidValidity: server.folder().uidValidity,
     imapUid: 1,
+    isElsewhere: false,
     ...changes,
   },
 });
@@ -93,6 +94,18 @@ test("a message without a Message-ID that a look through its whole renumbered fo
   expect(await carriedOut(due(flags, old), { isReconciled: true })).toMatchObject({ kind: "given_up" });
   const here = { messageId: null };
   expect(await carriedOut(due(flags, here), { isReconciled: true })).toMatchObject({ kind: "done" });
+});
+
+test("a message that was taken where the mailbox pointed before is not looked for here; what has no place is appended", async () => {
+  const elsewhere = { isElsewhere: true };
+  for (const action of [look, { kind: "flags", add: ["\\Seen"] }, { kind: "move", to: "Done" }] as const) {
+    expect(await carriedOut(due(action, elsewhere))).toMatchObject({
+      kind: "given_up",
+      trouble: expect.stringContaining("was changed"),
+    });
+  }
+  expect(server.folder().messages).toMatchObject([{ flags: new Set(["\\Flagged"]) }]);
+  expect(await carriedOut(due(append, elsewhere))).toEqual({ kind: "done" });
 });
 
 test("a refusal is tried again until the tries are used up", async () => {

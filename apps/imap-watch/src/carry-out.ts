@@ -52,6 +52,9 @@ export async function carryOut(
     return outcomeOf(await session.appendOnce({ to, messageId, flags, bytes: Buffer.from(bytes), mayAct }), tries);
   }
   if (inbound === undefined) return { kind: "given_up", trouble: "there is no message that it is about" };
+  if (inbound.isElsewhere) {
+    return { kind: "given_up", trouble: "the mailbox's host, user or folder was changed since the message was taken" };
+  }
   const whereabouts = await locate(session, inbound);
   if (whereabouts.kind === "unsure") {
     // Who looks through the whole folder notes where each known message lies now. One that was not met has no other trace.

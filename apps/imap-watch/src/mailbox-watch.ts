@@ -167,7 +167,7 @@ export class MailboxWatch implements MailboxSink {
 
   async attend(session: Session, lookThrough: LookThrough): Promise<void> {
     const { store } = this.#deps;
-    const position = await store.following.begin(this.#owner);
+    const position = await store.following.heed(this.#owner);
     if (!position) return void this.#notOurs();
     if (position.backfill) await lookThrough(position.backfill);
     // A process that was paused must not act on what another may be doing by now.

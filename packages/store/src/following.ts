@@ -77,6 +77,11 @@ export type RecordVerdict =
 export interface Following {
   /** Raises the mailbox's fence. Undefined: it is another's by now, or gone. */
   begin(owner: Ownership): Promise<Position | undefined>;
+  /**
+   * What has been asked for since, for whoever has begun. Undefined also where the settings point elsewhere by now: who
+   * looks at the one place must not write about the other.
+   */
+  heed(owner: Ownership): Promise<Position | undefined>;
   /** False: the caller's fence is not the mailbox's any more, and nothing was written. So it is for all that follow. */
   change(owner: Ownership, change: PositionChange): Promise<boolean>;
   /**
@@ -91,7 +96,7 @@ export interface Following {
   ): Promise<readonly RecordVerdict[] | undefined>;
   /** Which of these are known to the mailbox. Hex of fingerprint to inbound uid. */
   known(mailboxUid: number, fingerprints: readonly Uint8Array[]): Promise<ReadonlyMap<string, string>>;
-  /** Under which of these UIDs nothing that is still kept was recorded. */
+  /** Under which of these UIDs nothing that is still kept was recorded, since the settings last pointed elsewhere. */
   unknownUids(
     mailboxUid: number,
     place: { readonly folder: string; readonly uidValidity: number },
@@ -115,20 +120,26 @@ const position = `epoch, tenant_id as "tenantId", state, reason, retry_at as "re
 export function openFollowing(db: Database): Following {
   /** Of which folder an owner has last heard: where the settings point elsewhere since, it writes nothing more. */
   const epochs = new WeakMap<Ownership, number>();
+  const begin = async ({ mailboxUid, workerId, fence }: Ownership) => {
+    const [row] = await db.query<Position & { epoch: number; backfill: { since: string; until: string } | null }>(
+      `select ${position} from mailfleet.begin_following($1, $2, $3)`,
+      [mailboxUid, workerId, fence],
+    );
+    if (!row) return undefined;
+    const { backfill, epoch, ...found } = row;
+    const window = backfill && { since: new Date(backfill.since), until: new Date(backfill.until) };
+    return { epoch, position: { ...found, backfill: window } };
+  };
   return {
     async begin(owner) {
-      const { mailboxUid, workerId, fence } = owner;
-      const [row] = await db.query<Position & { epoch: number; backfill: { since: string; until: string } | null }>(
-        `select ${position} from mailfleet.begin_following($1, $2, $3)`,
-        [mailboxUid, workerId, fence],
-      );
-      if (!row) return undefined;
-      const { backfill, epoch, ...found } = row;
-      epochs.set(owner, epoch);
-      return {
-        ...found,
-        backfill: backfill && { since: new Date(backfill.since), until: new Date(backfill.until) },
-      };
+      const begun = await begin(owner);
+      if (begun) epochs.set(owner, begun.epoch);
+      return begun?.position;
+    },
+
+    async heed(owner) {
+      const begun = await begin(owner);
+      return begun?.epoch === epochs.get(owner) ? begun?.position : undefined;
     },
 
     change: async (owner, change) => (await writePosition(db, owner, change, epochs.get(owner))) !== undefined,
@@ -154,7 +165,9 @@ export function openFollowing(db: Database): Following {
       if (imapUids.length === 0) return [];
       const rows = await db.query<{ uid: number }>(
         `select u.uid from unnest($4::bigint[]) as u(uid)
-         where u.uid not in (select i.imap_uid from mailfleet.inbound i
+         where u.uid not in (
+           select i.imap_uid from mailfleet.inbound i
+           join mailfleet.mailbox_positions p on p.mailbox_uid = i.mailbox_uid and p.epoch = i.epoch
            where i.mailbox_uid = $1 and i.folder = $2 and i.uid_validity = $3) order by 1`,
         [mailboxUid, folder, uidValidity, imapUids],
       );

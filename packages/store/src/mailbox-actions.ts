@@ -27,6 +27,8 @@ export interface DueAction {
     readonly folder: string;
     readonly uidValidity: number;
     readonly imapUid: number;
+    /** That was before the mailbox's host, user or folder was changed: what lies there now is another message. */
+    readonly isElsewhere: boolean;
   };
 }
 
@@ -61,14 +63,17 @@ interface ActionRow {
   folder: string | null;
   uid_validity: number | null;
   imap_uid: number | null;
+  is_elsewhere: boolean | null;
 }
 
 export function openMailboxActions(db: Database): MailboxActions {
   return {
     async due(mailboxUid, limit) {
       const rows = await db.query<ActionRow>(
-        `select x.id, x.kind, x.detail, x.bytes, x.tries, x.inbound_uid, i.message_id, i.folder, i.uid_validity, i.imap_uid
-         from mailfleet.mailbox_actions x left join mailfleet.inbound i on i.uid = x.inbound_uid
+        `select x.id, x.kind, x.detail, x.bytes, x.tries, x.inbound_uid, i.message_id, i.folder, i.uid_validity, i.imap_uid,
+           i.epoch <> p.epoch as is_elsewhere
+         from mailfleet.mailbox_actions x join mailfleet.mailbox_positions p on p.mailbox_uid = x.mailbox_uid
+         left join mailfleet.inbound i on i.uid = x.inbound_uid
          where x.mailbox_uid = $1 and x.done_at is null and x.due_at <= now() order by x.id limit $2`,
         [mailboxUid, limit],
       );
@@ -83,6 +88,7 @@ export function openMailboxActions(db: Database): MailboxActions {
             folder: row.folder ?? "",
             uidValidity: row.uid_validity ?? 0,
             imapUid: row.imap_uid ?? 0,
+            isElsewhere: row.is_elsewhere ?? false,
           },
         }),
       }));

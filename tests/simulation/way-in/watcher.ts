@@ -47,6 +47,7 @@ export function startWatcher(world: World, name: string, errands: Errands, onGon
   const following = {
     ...plain,
     begin: owned(plain.begin),
+    heed: owned(plain.heed),
     change: owned(plain.change),
     record: owned(plain.record),
     reserveLogin: async () => 0,

@@ -73,6 +73,8 @@ create table mailfleet.inbound (
   folder text not null,
   uid_validity bigint not null,
   imap_uid bigint not null,
+  -- The epoch of the mailbox's position by which that is so: under another, the place is another message's.
+  epoch integer not null default 0,
   flags text[] not null default '{}',
   arrived_at timestamptz not null,
   received_at timestamptz not null default now(),
@@ -435,10 +437,10 @@ as $$
   ), fresh as materialized (
     select i.* from input i where i.uid in (select s.inbound_uid from seen s)
   ), stored as (
-    insert into mailfleet.inbound (uid, tenant_id, mailbox_uid, message_id, header_from, subject, folder, uid_validity, imap_uid, flags,
+    insert into mailfleet.inbound (uid, tenant_id, mailbox_uid, message_id, header_from, subject, folder, uid_validity, imap_uid, epoch, flags,
       arrived_at, size_bytes, has_content, blob_key, state, reason, detail, ended_at)
     select f.uid, p_tenant, p_mailbox, f.message_id, f.header_from, f.subject, p_folder, p_uid_validity, f.imap_uid,
-      array(select jsonb_array_elements_text(f.flags)), f.arrived_at, f.size_bytes, f.content_at is not null or f.in_blob_store,
+      (select o.epoch from mailfleet.mailbox_positions o where o.mailbox_uid = p_mailbox), array(select jsonb_array_elements_text(f.flags)), f.arrived_at, f.size_bytes, f.content_at is not null or f.in_blob_store,
       case when f.in_blob_store then f.uid::text end,
       case when f.skip is not null then 'skipped' else 'open' end, f.skip, f.skip_detail, case when f.skip is not null then now() end
     from fresh f
@@ -450,6 +452,7 @@ as $$
     select f.uid, p_tenant, p_mailbox, coalesce(f.due_at, now()) from fresh f where f.skip is null
   ), moved as (
     update mailfleet.inbound i set folder = p_folder, uid_validity = p_uid_validity, imap_uid = k.imap_uid,
+      epoch = (select o.epoch from mailfleet.mailbox_positions o where o.mailbox_uid = p_mailbox),
       -- What a look has found out stays: a reply in Sent is not among the flags that the server has.
       flags = array(select jsonb_array_elements_text(k.flags) union select f from unnest(i.flags) as f where f in ('\Answered', '\Seen'))
     from (
