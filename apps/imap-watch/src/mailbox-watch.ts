@@ -82,7 +82,9 @@ export class MailboxWatch implements MailboxSink {
   async begin(signal: AbortSignal): Promise<Begun> {
     const { store, settings, turn } = this.#deps;
     const position = await turn(() => store.following.begin(this.#owner));
-    const mailbox = position && (await turn(() => store.mailboxes.open(this.#owner.mailboxUid, this.revision)));
+    // Settings that are older than the position may point elsewhere, and what is found there would be written to it.
+    const open = () => store.mailboxes.open(this.#owner.mailboxUid, Number.POSITIVE_INFINITY);
+    const mailbox = position && (await turn(open));
     if (!position || !mailbox) return this.#notOurs();
     crashPoint("watch-after-begin", mailbox.id);
     this.#mailboxId = mailbox.id;

@@ -88,7 +88,10 @@ export interface Mailboxes {
    * has that one. Nobody need log in anew for it.
    */
   replaceRefreshToken(uid: number, used: string | undefined, refreshToken: string): Promise<void>;
-  /** What a worker needs, secrets open; at most a second old. Throws SealError. */
+  /**
+   * What a worker needs, secrets open; at most a second old, and that revision or a later one. Infinity: what is there now.
+   * Throws SealError.
+   */
   open(uid: number, revision?: number): Promise<OpenedMailbox | undefined>;
 }
 
@@ -280,8 +283,10 @@ export function openMailboxes(db: Database, keys: SecretKeys): Mailboxes {
         const { secrets, secretsKeyId, ...rest } = row;
         return { ...rest, secrets: readMailboxSecrets(keys, row, secrets, secretsKeyId) };
       };
+      const isToBeReadNow = revision === Number.POSITIVE_INFINITY;
+      if (isToBeReadNow) opened.forget(key);
       const found = await opened.get(key, load);
-      if (!found || revision === undefined || found.revision >= revision) return found;
+      if (!found || revision === undefined || isToBeReadNow || found.revision >= revision) return found;
       opened.forget(key);
       return opened.get(key, load);
     },
