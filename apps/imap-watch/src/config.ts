@@ -25,11 +25,15 @@ export function watchSettings({ integer, duration }: Reader) {
       max: 10_000,
       otherwise: 25,
     }),
-    maxWaiting: integer("WATCH_MAX_WAITING", "Messages that wait for answers, beyond which no more are taken in.", {
-      min: 1,
-      max: 10_000_000,
-      otherwise: 10_000,
-    }),
+    maxWaiting: integer(
+      "WATCH_MAX_WAITING",
+      "Messages that wait for answers, beyond which only tenants with less than their share are let in.",
+      {
+        min: 1,
+        max: 10_000_000,
+        otherwise: 10_000,
+      },
+    ),
     maxWaitingPerTenant: integer(
       "WATCH_MAX_WAITING_PER_TENANT",
       "Messages of one tenant that wait for answers, beyond which none of its own are taken in.",

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { openRoom } from "./room.ts";
+import { openRoom, overflowLimits } from "./room.ts";
 
 const limits = { maxWaiting: 10, maxWaitingPerTenant: 4, bytesInFlight: 100 };
 const waiting = (byTenant: Record<string, number>) => ({
@@ -17,10 +17,23 @@ test("a tenant with too much waiting takes in no more, and others do", async () 
   expect([room.hasRoom("busy"), room.hasRoom("calm"), room.hasRoom("idle")]).toEqual([false, true, true]);
 });
 
-test("with too much waiting over all, nobody takes in more", async () => {
-  const room = openRoom(waiting({ a: 3, b: 3, c: 4 }), limits);
+test("with too much waiting over all, only tenants below their share take in more", async () => {
+  const many = { maxWaiting: 1_000, maxWaitingPerTenant: 400, bytesInFlight: 100 };
+  const room = openRoom(waiting({ a: 399, b: 399, c: 249, d: 1 }), many);
   await room.look();
-  expect(room.hasRoom("d")).toBe(false);
+  expect(["a", "b", "c", "d", "e"].map((tenantId) => room.hasRoom(tenantId))).toEqual([false, false, true, true, true]);
+});
+
+test("a tenant with next to nothing waiting is let in however many others wait, up to the bound of all", async () => {
+  const many = { maxWaiting: 100, maxWaitingPerTenant: 50, bytesInFlight: 100 };
+  const others = (n: number, each: number) => Object.fromEntries(Array.from({ length: n }, (_, i) => [`t${i}`, each]));
+  const { tenantFloor, bound } = overflowLimits;
+  const crowded = openRoom(waiting({ ...others(9, 20), few: tenantFloor - 1 }), many);
+  await crowded.look();
+  expect(["few", "none", "t0"].map((tenantId) => crowded.hasRoom(tenantId))).toEqual([true, true, false]);
+  const full = openRoom(waiting(others(10, (many.maxWaiting * bound) / 10)), many);
+  await full.look();
+  expect(full.hasRoom("none")).toBe(false);
 });
 
 test("no more is held at once than is allowed, and who came first goes first", async () => {

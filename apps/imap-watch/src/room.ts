@@ -22,6 +22,14 @@ export interface Room {
   reserve(tenantId: string, bytes: number, signal: AbortSignal): Promise<Disposable>;
 }
 
+/** How far intake goes beyond `maxWaiting`, for the sake of tenants that have less waiting than others. */
+export const overflowLimits = {
+  /** A tenant with fewer than this waiting is let in. */
+  tenantFloor: 20,
+  /** Times `maxWaiting`: with that many waiting, nobody is. */
+  bound: 2,
+} as const;
+
 /** The part of the bytes in flight that one tenant may hold. */
 const tenantShare = 1 / 4;
 
@@ -71,6 +79,14 @@ export function openRoom(following: Pick<Store["following"], "backlog">, limits:
     if (bytes === 0 && line.length === 0) holdings.delete(tenantId);
   };
 
+  /** A few tenants whose answers do not get on must not stop everybody's mail. */
+  const isBelowShare = (tenantId: string) => {
+    const mine = byTenant.get(tenantId) ?? 0;
+    if (mine >= limits.maxWaitingPerTenant || waiting >= limits.maxWaiting * overflowLimits.bound) return false;
+    const tenants = byTenant.size + (mine === 0 ? 1 : 0);
+    return waiting < limits.maxWaiting || mine < Math.max(overflowLimits.tenantFloor, limits.maxWaiting / tenants);
+  };
+
   return {
     async look() {
       const backlog = await following.backlog();
@@ -78,11 +94,7 @@ export function openRoom(following: Pick<Store["following"], "backlog">, limits:
       byTenant = backlog.byTenant;
     },
 
-    hasRoom: (tenantId) =>
-      waiting < limits.maxWaiting &&
-      (byTenant.get(tenantId) ?? 0) < limits.maxWaitingPerTenant &&
-      !isFull &&
-      (holdings.get(tenantId)?.line.length ?? 0) === 0,
+    hasRoom: (tenantId) => isBelowShare(tenantId) && !isFull && (holdings.get(tenantId)?.line.length ?? 0) === 0,
 
     async reserve(tenantId, wanted, signal) {
       const bytes = Math.min(wanted, limits.bytesInFlight);
