@@ -34,13 +34,14 @@ export interface FollowedMailboxesDeps extends Omit<MailboxWatchDeps, "turn"> {
 const pageSize = 1_000;
 /** Changes this old are looked at again, since a commit may come later than its time says. */
 const newsMs = 10_000;
-const newsLimit = 1_000;
 /** Of the process's database connections: the rest are for leases, and for mail. */
 const turnsAtOnce = 3;
 
 export function openFollowedMailboxes(given: FollowedMailboxesDeps): FollowedMailboxes {
   const deps = { ...given, turn: openTurnstile(turnsAtOnce) };
   const followed = new Map<number, Followed>();
+  /** Where more have news than are looked at in one go, the next look goes on after the last of them. */
+  let heededUid = 0;
 
   function begin(mailbox: WatchedMailbox): void {
     const { mailboxUid, shard } = mailbox;
@@ -111,7 +112,9 @@ export function openFollowedMailboxes(given: FollowedMailboxesDeps): FollowedMai
 
     async heed(shards) {
       if (shards.length === 0) return;
-      for (const mailbox of await deps.shards.news(shards, newsMs, newsLimit)) heed(mailbox);
+      const news = await deps.shards.news(shards, newsMs, { afterUid: heededUid, limit: pageSize });
+      for (const mailbox of news) heed(mailbox);
+      heededUid = news.length < pageSize ? 0 : (news.at(-1)?.mailboxUid ?? 0);
     },
 
     get count() {

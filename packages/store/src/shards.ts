@@ -20,7 +20,13 @@ export interface WatchedMailbox {
   readonly isTenantActive: boolean;
   /** The tenant has asked for a look at the past, or to go on after a pause, since its owner last began. */
   readonly isAsked: boolean;
+  /** Some are due, and it is followed: they wait where nobody can do them. */
   readonly hasActions: boolean;
+}
+
+export interface MailboxPage {
+  readonly afterUid: number;
+  readonly limit: number;
 }
 
 export interface Shards {
@@ -29,17 +35,15 @@ export interface Shards {
   /** Gives shards back; others may take them at once. */
   release(workerId: number, shards: readonly number[]): Promise<void>;
   /** The mailboxes of these shards, at most `limit`, after `afterUid` in the order of their uids. */
-  mailboxes(
-    shards: readonly number[],
-    options: { readonly afterUid: number; readonly limit: number },
-  ): Promise<readonly WatchedMailbox[]>;
-  /** Those of them that ask for something now: changed since `sinceMs` ago, asked, or with actions due. */
-  news(shards: readonly number[], sinceMs: number, limit: number): Promise<readonly WatchedMailbox[]>;
+  mailboxes(shards: readonly number[], page: MailboxPage): Promise<readonly WatchedMailbox[]>;
+  /** Those of them that ask for something that can be done now: changed since `sinceMs` ago, asked, or with actions due. */
+  news(shards: readonly number[], sinceMs: number, page: MailboxPage): Promise<readonly WatchedMailbox[]>;
 }
 
 const select = `select p.mailbox_uid as "mailboxUid", p.tenant_id as "tenantId", p.shard, m.revision, t.state = 'active' as "isTenantActive",
     p.asked <> p.taken as "isAsked",
-    exists (select from mailfleet.mailbox_actions x where x.mailbox_uid = p.mailbox_uid and x.done_at is null and x.due_at <= now()) as "hasActions"
+    p.state = 'following' and exists (select from mailfleet.mailbox_actions x
+      where x.mailbox_uid = p.mailbox_uid and x.done_at is null and x.due_at <= now()) as "hasActions"
   from mailfleet.mailbox_positions p
   join mailfleet.mailboxes m on m.uid = p.mailbox_uid
   join mailfleet.tenants t on t.id = p.tenant_id`;
@@ -62,14 +66,11 @@ export function openShards(db: Database): Shards {
         [shards, afterUid, limit],
       ),
 
-    news: (shards, sinceMs, limit) =>
+    news: (shards, sinceMs, { afterUid, limit }) =>
       db.query<WatchedMailbox>(
-        `${select} where p.shard = any($1) and (m.updated_at > now() - make_interval(secs => $2)
-           or t.updated_at > now() - make_interval(secs => $2)
-           or p.asked <> p.taken
-           or p.mailbox_uid in (select x.mailbox_uid from mailfleet.mailbox_actions x where x.done_at is null and x.due_at <= now()))
-         limit $3`,
-        [shards, sinceMs / 1_000, limit],
+        `${select} join mailfleet.mailbox_news($1, now() - make_interval(secs => $2), $3, $4) as n on n = p.mailbox_uid
+         order by p.mailbox_uid`,
+        [shards, sinceMs / 1_000, afterUid, limit],
       ),
   };
 }

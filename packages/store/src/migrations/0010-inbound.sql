@@ -16,6 +16,9 @@ create table mailfleet.mailboxes (
   updated_at timestamptz not null default now(),
   primary key (tenant_id, id)
 );
+-- What has changed a moment ago is asked for all the time.
+create index mailboxes_updated on mailfleet.mailboxes (updated_at);
+create index tenants_updated on mailfleet.tenants (updated_at);
 
 -- Where following stands. Written by the owner of the shard alone, under its fence, save for what the tenant asks for.
 create table mailfleet.mailbox_positions (
@@ -52,6 +55,7 @@ create table mailfleet.mailbox_positions (
   resume text check (resume in ('answer', 'skip'))
 ) with (fillfactor = 50);
 create index mailbox_positions_shard on mailfleet.mailbox_positions (shard);
+create index mailbox_positions_asked on mailfleet.mailbox_positions (mailbox_uid) where asked <> taken;
 
 create table mailfleet.shards (
   shard smallint primary key,
@@ -338,6 +342,32 @@ language sql as $$
   where p.mailbox_uid = p_mailbox and p.fence <= p_fence
     and exists (select from mailfleet.shards s where s.shard = p.shard and s.worker = p_worker and s.fence = p_fence)
   returning p.*
+$$;
+
+-- Mailboxes of these shards that ask for something now, after p_after and in the order of their uids: changed since p_since, asked,
+-- or with actions due. What is asked of one that is not followed waits: its owner looks for it as soon as it is again.
+create function mailfleet.mailbox_news(p_shards smallint[], p_since timestamptz, p_after bigint, p_limit integer) returns setof bigint
+language sql stable rows 10
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+  with recursive acting (uid) as (
+    -- From one mailbox to the next, however many actions each has.
+    (select x.mailbox_uid from mailfleet.mailbox_actions x where x.done_at is null and x.mailbox_uid > p_after order by x.mailbox_uid limit 1)
+    union all
+    select (select x.mailbox_uid from mailfleet.mailbox_actions x where x.done_at is null and x.mailbox_uid > a.uid order by x.mailbox_uid limit 1)
+    from acting a where a.uid is not null
+  ), news (uid) as materialized (
+    select m.uid from mailfleet.mailboxes m where m.updated_at > p_since
+    union
+    select m.uid from mailfleet.tenants t join mailfleet.mailboxes m on m.tenant_id = t.id where t.updated_at > p_since
+    union
+    select p.mailbox_uid from mailfleet.mailbox_positions p where p.asked <> p.taken and p.state in ('following', 'paused')
+    union
+    select p.mailbox_uid from acting a join mailfleet.mailbox_positions p on p.mailbox_uid = a.uid and p.state = 'following'
+    where (select true from mailfleet.mailbox_actions x where x.mailbox_uid = a.uid and x.done_at is null and x.due_at <= now() limit 1)
+  )
+  select p.mailbox_uid from news n join mailfleet.mailbox_positions p on p.mailbox_uid = n.uid
+  where n.uid > p_after and p.shard = any(p_shards) order by p.mailbox_uid limit p_limit
 $$;
 
 -- When the next login at a host may begin, in ms from now; the caller's place in the line is taken. Null, and no place is
