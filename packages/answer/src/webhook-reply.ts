@@ -4,17 +4,18 @@ import { type AnswerDecision, type AnswerFailure, answerLimits } from "./answere
 
 const { laterMs, noteLength, subjectLength, textLength, htmlLength } = answerLimits;
 
-const note = z.string().max(noteLength).optional();
+/** PostgreSQL stores neither NUL nor half of a surrogate pair; nobody needs the other control characters. */
+const text = (length: number) =>
+  z
+    .string()
+    .max(length)
+    .refine((value) => !/[^\P{Cc}\t\r\n]|\p{Cs}/u.test(value), "must hold no control characters");
+const note = text(noteLength).optional();
 const subject = z
   .string()
   .max(subjectLength)
   .refine((line) => !/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u.test(line), "must be one line");
-const body = (length: number) =>
-  z
-    .string()
-    .max(length)
-    .refine((text) => !/[^\P{Cc}\t\r\n]|\p{Cs}/u.test(text), "must hold no control characters")
-    .refine((text) => text.trim() !== "", "must not be empty");
+const body = (length: number) => text(length).refine((value) => value.trim() !== "", "must not be empty");
 const after = z.string().refine((text) => {
   const duration = parseDuration(text);
   return duration.ok && duration.ms >= laterMs.min && duration.ms <= laterMs.max;
