@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { requestActions } from "./mailbox-actions.ts";
 import { follow, found, place } from "./testing/inbound-rig.ts";
 import { openRig, type Rig } from "./testing/rig.ts";
@@ -59,4 +59,25 @@ test("a message about which nobody could find out whether a person was faster en
     detail: outcome.trouble,
   });
   expect(await rig.store.inbound.requeue("unsure", message.uid, "admin")).toEqual({ kind: "done" });
+});
+
+test("a look that ends while a worker has its message wait for it lets the message go on", async () => {
+  const owner = await follow(rig, watcher.id, "meanwhile");
+  const message = found();
+  await rig.store.following.record(owner, place, [message]);
+  const about = { tenantId: "meanwhile", mailboxUid: owner.mailboxUid, inboundUid: message.uid };
+  await requestActions(rig.store.db, about, [{ kind: "look" }]);
+  const [look] = await rig.store.mailboxActions.due(owner.mailboxUid, 1);
+  const outcome = { kind: "looked", flags: [], isReplied: false, isGone: false } as const;
+  const { db, mailboxActions } = rig.store;
+  const { settling } = await db.transaction(async (tx) => {
+    await tx.query("update mailfleet.answering set state = 'looking' where inbound_uid = $1", [message.uid]);
+    const settling = mailboxActions.settle(owner, look?.id ?? 0, outcome);
+    const waits = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    await Promise.race([settling, vi.waitFor(async () => expect(await db.query(waits)).toHaveLength(1))]);
+    return { settling };
+  });
+  expect(await settling).toBe(true);
+  const state = "select state from mailfleet.answering where inbound_uid = $1";
+  expect(await db.query(state, [message.uid])).toEqual([{ state: "ready" }]);
 });

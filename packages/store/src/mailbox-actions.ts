@@ -132,7 +132,9 @@ export function openMailboxActions(db: Database): MailboxActions {
 
 /** What was seen is written with the message, and it goes back to be worked on. Who took it away has seen it. */
 async function endLook(sql: Sql, inboundUid: string, outcome: ActionOutcome): Promise<void> {
-  // The ticket first, as everybody else locks the two.
+  // The ticket first, as everybody else locks the two; and whatever its state, so that this waits for a worker that has found
+  // the look under way, and has the ticket wait for it, without its having committed yet.
+  await sql.query("select from mailfleet.answering where inbound_uid = $1 for update", [inboundUid]);
   if (outcome.kind === "given_up") {
     // Nobody knows whether a person was faster: it is not answered, unless a person has said so.
     const gone = await sql.query(
