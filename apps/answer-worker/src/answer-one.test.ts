@@ -140,6 +140,15 @@ test("an edited answer says what the person wrote, and nothing of the draft", as
   expect(await rig.story("edits", uid)).toMatchObject({ draft: { text: "From a person." } });
 });
 
+test("an allow list says whom answers go to: a Reply-To that is not on it gets none", async () => {
+  const mailbox = await rig.mailbox("allows", { settings: { allowedSenders: ["ann@peer.test", "bob@peer.test"] } });
+  const stranger = await mailbox.arrive(letter({ "Reply-To": "eve@peer.test" }));
+  const known = await mailbox.arrive(letter({ "Reply-To": "bob@peer.test" }));
+  await rig.answerAll();
+  expect(await rig.story("allows", stranger)).toMatchObject({ state: "answered", correspondent: "ann@peer.test" });
+  expect(await rig.story("allows", known)).toMatchObject({ state: "answered", correspondent: "bob@peer.test" });
+});
+
 test("an answer that is to wait waits without a try, and a person who is faster meanwhile wins", async () => {
   const mailbox = await rig.mailbox("waits", { answer: { answerAfterMs: 600_000 } });
   const uid = await mailbox.arrive(letter());

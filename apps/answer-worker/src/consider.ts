@@ -140,7 +140,10 @@ async function factsOf(
   { limits }: AnswerSettings,
   message: ParsedMessage,
 ): Promise<InboundFacts> {
-  const recipient = answerRecipient(message, { ownAddresses: ownAddressesOf(settings) });
+  const recipient = answerRecipient(message, {
+    ownAddresses: ownAddressesOf(settings),
+    ...(settings.allowedSenders && { allowedSenders: settings.allowedSenders }),
+  });
   const { inReplyTo, references } = threadOf(message);
   const limitReached = recipient.ok
     ? await store.answering.limitReached({

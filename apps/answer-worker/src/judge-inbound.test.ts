@@ -82,6 +82,17 @@ describe("lists of senders", () => {
     expect(says({ recipient }, { blockedSenders: ["@mail.peer.test"] })).toBe("sender_blocked");
   });
 
+  test("whom the answer would go to must be allowed, too", () => {
+    const recipient = { ok: true, mailbox: { address: "eve@peer.test" } } as const;
+    const rows = [
+      [["ann@peer.test"], "sender_not_allowed"],
+      [["eve@peer.test"], "sender_not_allowed"],
+      [["ann@peer.test", "eve@peer.test"], undefined],
+      [["@peer.test"], undefined],
+    ] as const;
+    for (const [allowedSenders, reason] of rows) expect(says({ recipient }, { allowedSenders })).toBe(reason);
+  });
+
   test("every author must be allowed", () => {
     const two = { ...message, from: [...message.from, { address: "eve@else.test" }] };
     expect(says({ message: two }, { allowedSenders: ["@peer.test"] })).toBe("sender_not_allowed");

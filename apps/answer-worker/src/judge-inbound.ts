@@ -84,7 +84,8 @@ const bySenderLists: Rule = ({ settings: { allowedSenders = [], blockedSenders =
   const blocked = [...authors, ...others].find((address) => matchesSender(blockedSenders, address));
   if (blocked !== undefined) return { reason: "sender_blocked", detail: `${blocked} is blocked.` };
   if (allowedSenders.length === 0) return undefined;
-  const isAllowed = authors.length > 0 && authors.every((address) => matchesSender(allowedSenders, address));
+  const isAllowed =
+    authors.length > 0 && [...authors, ...others].every((address) => matchesSender(allowedSenders, address));
   return isAllowed ? undefined : { reason: "sender_not_allowed" };
 };
 

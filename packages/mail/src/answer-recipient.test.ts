@@ -34,6 +34,21 @@ describe("an answer goes to Reply-To where it is aligned with From, else to From
   });
 });
 
+describe("where only some senders are answered, an answer goes to Reply-To only where that is one of them", () => {
+  const from = "From: ann@example.org";
+  test.for([
+    [["ann@example.org"], [from, "Reply-To: eve@example.org"], "ann@example.org"],
+    [["ann@example.org", "Bob@EXAMPLE.org"], [from, "Reply-To: bob@example.org"], "bob@example.org"],
+    [["@example.org"], [from, "Reply-To: bob@example.org"], "bob@example.org"],
+    [["@example.org"], [from, "Reply-To: eve@mail.example.org"], "ann@example.org"],
+    [["ann@example.org"], ["From: ann@shop.example", "Reply-To: help@shop.example"], "from_self"],
+    [[], [from, "Reply-To: eve@example.org"], "eve@example.org"],
+  ] as const)("%j, %j → %s", ([allowedSenders, lines, expected]) => {
+    const recipient = answerRecipient(written(lines), { ownAddresses, allowedSenders });
+    expect(recipient.ok ? recipient.mailbox.address : recipient.reason).toBe(expected);
+  });
+});
+
 describe("nobody is answered where it is unclear who wrote", () => {
   test.for([
     ["no From (RFC 5322 section 3.6)", ["Reply-To: ann@example.org"], "no_reply_address"],

@@ -2,6 +2,7 @@
 import { authorOf, ownAddressTest, soleMailbox, withItsName } from "./author.ts";
 import { areAligned } from "./domain-alignment.ts";
 import type { ParsedMessage, WrittenMailbox } from "./parsed-message.ts";
+import { matchesSender } from "./sender-list.ts";
 import type { SkipReason } from "./skip-reasons.ts";
 
 export type AnswerRecipient =
@@ -15,14 +16,22 @@ export type AnswerRecipient =
 /**
  * Reply-To (RFC 5322 section 3.6.2) where it is one mailbox whose domain is From's, or one a subdomain of the other
  * (`areAligned`: never across what may be a public suffix); else From. A Reply-To elsewhere would let anybody have our
- * answers sent to anybody. To, Cc, Sender and Return-Path are never looked at.
+ * answers sent to anybody; so would one that is not among the senders, where only some are answered. To, Cc, Sender and
+ * Return-Path are never looked at.
  *
  * Refused: no From or not exactly one mailbox in it, a group in either field (RFC 6854 made groups for those who want
  * no replies), and our own addresses.
  */
 export function answerRecipient(
   message: ParsedMessage,
-  { ownAddresses }: { readonly ownAddresses: readonly string[] },
+  {
+    ownAddresses,
+    allowedSenders = [],
+  }: {
+    readonly ownAddresses: readonly string[];
+    /** Who is answered, as `matchesSender` reads them; everyone where it is empty. */
+    readonly allowedSenders?: readonly string[];
+  },
 ): AnswerRecipient {
   const author = authorOf(message);
   if (author.kind === "absent") return nobody("The message has no From.");
@@ -32,10 +41,10 @@ export function answerRecipient(
 
   const replyTo = soleMailbox(message, "Reply-To");
   if (replyTo.kind === "unclear" && replyTo.isGroup) return nobody(replyTo.detail);
-  if (replyTo.kind !== "one" || !areAligned(replyTo.address.domain, author.address.domain)) {
-    return { ok: true, mailbox: withItsName(author.address, message.from) };
-  }
+  const toAuthor = { ok: true, mailbox: withItsName(author.address, message.from) } as const;
+  if (replyTo.kind !== "one" || !areAligned(replyTo.address.domain, author.address.domain)) return toAuthor;
   if (isOurs(replyTo.address.address)) return ourselves("Reply-To");
+  if (allowedSenders.length > 0 && !matchesSender(allowedSenders, replyTo.address.address)) return toAuthor;
   return { ok: true, mailbox: withItsName(replyTo.address, message.replyTo) };
 }
 
