@@ -109,7 +109,7 @@ test("a shadow is recorded, and nothing is done", async () => {
 
 test("what waits for approval leaves as drafted, though it is opened, old, and waited long", async () => {
   const mailbox = await rig.mailbox("approves", { answer: { mode: "approve" } });
-  const uid = await mailbox.arrive(letter(), { arrivedAt: new Date(Date.now() - 60_000) });
+  const uid = await mailbox.arrive(letter(), { arrivedAt: new Date(Date.now() - 30_000) });
   await rig.answerAll();
   expect(await rig.story("approves", uid)).toMatchObject({
     state: "awaiting_approval",

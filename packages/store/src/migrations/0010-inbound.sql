@@ -478,8 +478,9 @@ as $$
     insert into mailfleet.inbound_contents (inbound_uid, tenant_id, bytes)
     select f.uid, p_tenant, substring(p_content from f.content_at + 1 for f.content_bytes) from fresh f where f.content_at is not null
   ), tickets as (
-    insert into mailfleet.answering (inbound_uid, tenant_id, mailbox_uid, due_at)
-    select f.uid, p_tenant, p_mailbox, coalesce(f.due_at, now()) from fresh f where f.skip is null
+    -- Nobody has looked since it arrived, by the server's clock, which may be fast.
+    insert into mailfleet.answering (inbound_uid, tenant_id, mailbox_uid, due_at, looked_at)
+    select f.uid, p_tenant, p_mailbox, coalesce(f.due_at, now()), least(f.arrived_at, now()) from fresh f where f.skip is null
   ), moved as (
     update mailfleet.inbound i set folder = p_folder, uid_validity = p_uid_validity, imap_uid = k.imap_uid,
       epoch = (select o.epoch from mailfleet.mailbox_positions o where o.mailbox_uid = p_mailbox),
