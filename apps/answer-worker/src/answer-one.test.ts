@@ -355,13 +355,14 @@ test("what took its process down at every try is not begun again; what was besid
   expect(await rig.story("poisons", beside)).toMatchObject({ state: "answered" });
 });
 
-test("what cannot be read, or has no content any more, ends and says so", async () => {
+test("what cannot be read, or has no content anywhere any more, ends and says so", async () => {
   const mailbox = await rig.mailbox("unread");
   const deep = Array.from({ length: 40 }, (_, n) => `Content-Type: multipart/mixed; boundary=b${n}\r\n\r\n--b${n}\r\n`);
   const bomb = await mailbox.arrive(`From: ann@peer.test\r\n${deep.join("")}`);
   const gone = await mailbox.arrive(letter());
   await rig.store.db.query("delete from mailfleet.inbound_contents where inbound_uid = $1", [gone]);
   await rig.answerAll();
+  await mailbox.look("gone");
   const story = await rig.story("unread", bomb);
   expect(story).toMatchObject({ state: "skipped", reason: "unreadable" });
   expect(story.detail).toMatch(/^too_deep: /);

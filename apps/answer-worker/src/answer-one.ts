@@ -80,8 +80,10 @@ async function decideAndCarryOut(deps: AnswerDeps, ticket: Ticket, signal: Abort
   if (ticket.crashes >= maxCrashes) return fail(deps, inHand, failure("poison", `${ticket.crashes} processes died.`));
 
   const inbound = await store.answering.load(ticket);
-  if (!inbound?.content) return fail(deps, inHand, failure("content_missing", "Its content is not stored any more."));
+  if (!inbound) return fail(deps, inHand, failure("content_missing", "It is not stored any more."));
   const { content } = inbound;
+  // It ended when it was recorded, and was begun anew. Where its watcher cannot read it, that ends it.
+  if (!content) return void (await store.answering.fetchFirst(ticket));
   deps.onLoaded?.(content.byteLength);
   const journal = guardedJournal(store, ticket, openAnswerJournal(store.db, ticket, inbound.run));
   const isApproved = ticket.approved !== null;

@@ -1,3 +1,4 @@
+/** What an answer worker has the mailbox's watcher do first: look whether a person was faster, and fetch what was not kept. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type AnswerRig, letter, openAnswerRig } from "./testing/answer-rig.ts";
 
@@ -17,4 +18,33 @@ test("mail that was old when it was recorded is looked at before it is answered,
   await mailbox.look(["\\Answered"]);
   await rig.answerAll();
   expect(await rig.story("late", old)).toMatchObject({ state: "skipped", reason: "already_answered" });
+});
+
+test("what was skipped on arrival is begun anew with what lies in its mailbox, and is answered", async () => {
+  const mailbox = await rig.mailbox("anew");
+  const [uid, gone] = [
+    await mailbox.arrive(letter(), { skip: { reason: "before_start" } }),
+    await mailbox.arrive(letter(), { skip: { reason: "too_old" } }),
+  ];
+  expect(await rig.story("anew", uid)).toMatchObject({ state: "skipped", hasContent: false });
+  await rig.store.inbound.requeue("anew", uid, "bob");
+  await rig.answerAll();
+  expect(await rig.story("anew", uid)).toMatchObject({ state: "pending", actions: [{ kind: "fetch" }] });
+  await mailbox.look([]);
+  // Its content is here now, and nobody has looked whether a person was faster.
+  await rig.answerAll();
+  expect(await rig.story("anew", uid)).toMatchObject({ state: "pending", hasContent: true });
+  await mailbox.look(["\\Seen"]);
+  await rig.answerAll();
+  expect(await rig.story("anew", uid)).toMatchObject({ state: "answered", run: 2 });
+  expect(await rig.outgoing("anew", uid)).toContain("Thank you, Ann.");
+
+  await rig.store.inbound.requeue("anew", gone, "bob");
+  await rig.answerAll();
+  await mailbox.look("gone");
+  expect(await rig.story("anew", gone)).toMatchObject({
+    state: "failed",
+    reason: "content_missing",
+    detail: "it has gone",
+  });
 });

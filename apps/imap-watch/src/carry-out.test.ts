@@ -40,7 +40,11 @@ const due = (
   },
 });
 const carriedOut = (one: DueAction, { mayAct = () => true, isReconciled = false }: Partial<Circumstances> = {}) =>
-  carryOut(session, new SpecialFolders(session), one, { mayAct, isReconciled });
+  carryOut(session, new SpecialFolders(session), one, {
+    mayAct,
+    isReconciled,
+    readAgain: async (uid) => ({ kind: "again", afterMs: 0, trouble: `message ${uid} is read elsewhere` }),
+  });
 const look = { kind: "look" } as const;
 const append = {
   kind: "append",

@@ -33,6 +33,8 @@ export interface Circumstances {
   readonly mayAct: MayAct;
   /** Whether the whole folder was looked through under its present UIDVALIDITY. */
   readonly isReconciled: boolean;
+  /** Reads the message that lies there, and keeps its content. */
+  readonly readAgain: (uid: number, inboundUid: string) => Promise<ActionOutcome>;
 }
 
 /**
@@ -43,7 +45,7 @@ export async function carryOut(
   session: Session,
   folders: SpecialFolders,
   { action, inbound, tries }: DueAction,
-  { mayAct, isReconciled }: Circumstances,
+  { mayAct, isReconciled, readAgain }: Circumstances,
 ): Promise<ActionOutcome | undefined> {
   if (action.kind === "append") {
     const to = await folders.find(action.folder);
@@ -64,6 +66,7 @@ export async function carryOut(
   const uid = whereabouts.kind === "at" ? whereabouts.uid : undefined;
   if (action.kind === "look") return look(session, folders, uid, inbound.messageId, tries);
   if (uid === undefined) return outcomeOf({ kind: "gone" }, tries);
+  if (action.kind === "fetch") return readAgain(uid, inbound.uid);
   if (action.kind === "flags") return outcomeOf(await session.changeFlags(uid, { add: action.add }, mayAct), tries);
   const { messageId } = inbound;
   return outcomeOf(await session.move(uid, action.to, { mayAct, ...(messageId ? { messageId } : {}) }), tries);
@@ -130,7 +133,7 @@ export function outcomeOf(outcome: DeedOutcome, tries: number): ActionOutcome | 
 }
 
 /** What the server refuses may be allowed later. */
-function refusedOutcome({ code, detail }: Omit<Refusal, "ok">, tries: number): ActionOutcome {
+export function refusedOutcome({ code, detail }: Omit<Refusal, "ok">, tries: number): ActionOutcome {
   const trouble = `${code}: ${detail}`;
   if (tries + 1 >= triesPerAction) return { kind: "given_up", trouble };
   return { kind: "again", afterMs: Math.min(firstRetryMs * 2 ** tries, maxRetryMs), trouble };

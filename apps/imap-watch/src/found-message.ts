@@ -22,6 +22,9 @@ export interface TakingRules {
 /** So far may a mail server's clock be behind the database's, by which mailboxes begin, before new mail counts as old. */
 const mailClockToleranceMs = 300_000;
 
+/** Larger content goes to the blob store, where there is one; as it does for what goes out. */
+export const inlineBytes = 256 * 1024;
+
 /** What it is recorded as, with its content where it is kept. */
 export interface Recordable extends FoundMessage {
   readonly content?: Buffer;

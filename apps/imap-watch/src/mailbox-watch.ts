@@ -6,6 +6,7 @@ import {
   type HowFound,
   type LookThrough,
   type MailboxSink,
+  MailboxTroubleError,
   type Progress,
   type Session,
   stateOf,
@@ -13,12 +14,22 @@ import {
 } from "@mailfleet/mailbox";
 import type { Queues } from "@mailfleet/queue";
 import { crashPoint, monotonicClock } from "@mailfleet/service";
-import type { MailboxState, OpenedMailbox, Ownership, Position, Store, WorkerLease } from "@mailfleet/store";
+import type {
+  ActionOutcome,
+  DueAction,
+  MailboxState,
+  OpenedMailbox,
+  Ownership,
+  Position,
+  Store,
+  WorkerLease,
+} from "@mailfleet/store";
 import type { Telemetry } from "@mailfleet/telemetry";
-import { carryOut, SpecialFolders } from "./carry-out.ts";
+import { type Circumstances, carryOut, refusedOutcome, SpecialFolders } from "./carry-out.ts";
 import type { WatchSettings } from "./config.ts";
 import { credentialsOf } from "./credentials.ts";
-import { fingerprintOfFound, recordableOf, type TakingRules } from "./found-message.ts";
+import { fingerprintOfFound, inlineBytes, recordableOf, type TakingRules } from "./found-message.ts";
+import { readAgain } from "./read-again.ts";
 import type { Room } from "./room.ts";
 import type { Turnstile } from "./turnstile.ts";
 
@@ -33,8 +44,6 @@ export interface MailboxWatchDeps {
   readonly settings: WatchSettings;
 }
 
-/** Larger content goes to the blob store, where there is one; as it does for what goes out. */
-const inlineBytes = 256 * 1024;
 /** Waits that only somebody's word, or news, ends. */
 const untilToldMs = 3_600_000;
 const actionsAtOnce = 20;
@@ -54,6 +63,8 @@ export class MailboxWatch implements MailboxSink {
   /** Asks the follower to connect anew. */
   readonly #restart: () => void;
   #mailboxId: string;
+  /** Aborts when the mailbox is left. */
+  #signal = AbortSignal.abort();
   #state: MailboxState | undefined;
   #rules: TakingRules | undefined;
   #folders: SpecialFolders | undefined;
@@ -81,6 +92,7 @@ export class MailboxWatch implements MailboxSink {
 
   async begin(signal: AbortSignal): Promise<Begun> {
     const { store, settings, turn } = this.#deps;
+    this.#signal = signal;
     const position = await turn(() => store.following.begin(this.#owner));
     // Settings that are older than the position may point elsewhere, and what is found there would be written to it.
     const open = () => store.mailboxes.open(this.#owner.mailboxUid, Number.POSITIVE_INFINITY);
@@ -181,20 +193,54 @@ export class MailboxWatch implements MailboxSink {
       for (const one of due) {
         if (!mayAct()) return;
         if (one.inbound && delayed.has(one.inbound.uid)) continue;
-        crashPoint("watch-before-action", this.#mailboxId);
-        const outcome = await carryOut(session, this.#folders ?? new SpecialFolders(session), one, {
-          mayAct,
-          isReconciled,
-        });
+        const outcome = await this.#carryOut(session, one, { mayAct, isReconciled });
         if (!outcome) return;
-        crashPoint("watch-after-action", this.#mailboxId);
-        if (!(await store.mailboxActions.settle(this.#owner, one.id, outcome))) return void this.#notOurs();
-        crashPoint("watch-after-settle", this.#mailboxId);
+        if (!one.inbound) continue;
         // What comes after it about the same message waits for it.
-        if (outcome.kind === "again" && one.inbound) delayed.add(one.inbound.uid);
-        else if (one.action.kind === "look" && one.inbound) this.#deps.queues.wakeAnswer(one.inbound.uid);
+        if (outcome.kind === "again") delayed.add(one.inbound.uid);
+        else if (one.action.kind === "look" || one.action.kind === "fetch")
+          this.#deps.queues.wakeAnswer(one.inbound.uid);
       }
       if (due.length < actionsAtOnce) return;
+    }
+  }
+
+  /** Does it, and writes how it ended. Undefined where it may not be done by us any more. */
+  async #carryOut(
+    session: Session,
+    one: DueAction,
+    { mayAct, isReconciled }: Pick<Circumstances, "mayAct" | "isReconciled">,
+  ): Promise<ActionOutcome | undefined> {
+    const { store, settings } = this.#deps;
+    const { mailboxUid } = this.#owner;
+    let held: Disposable | undefined;
+    const hold = async (bytes: number) => {
+      held?.[Symbol.dispose]();
+      held = await this.reserve(bytes, this.#signal);
+    };
+    const reading = { store, mailboxUid, maxContentBytes: settings.messageBytes, hold };
+    const settle = async (outcome: ActionOutcome) => {
+      if (!(await store.mailboxActions.settle(this.#owner, one.id, outcome))) this.#notOurs();
+    };
+    try {
+      crashPoint("watch-before-action", this.#mailboxId);
+      const outcome = await carryOut(session, this.#folders ?? new SpecialFolders(session), one, {
+        mayAct,
+        isReconciled,
+        readAgain: (uid, inboundUid) => readAgain(reading, session, { uid, inboundUid, tries: one.tries }),
+      });
+      if (!outcome) return undefined;
+      crashPoint("watch-after-action", this.#mailboxId);
+      await settle(outcome);
+      crashPoint("watch-after-settle", this.#mailboxId);
+      return outcome;
+    } catch (error) {
+      // A message that no connection survives is not read for ever.
+      if (one.action.kind === "fetch" && error instanceof MailboxTroubleError)
+        await settle(refusedOutcome(error.trouble, one.tries));
+      throw error;
+    } finally {
+      held?.[Symbol.dispose]();
     }
   }
 

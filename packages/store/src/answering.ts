@@ -61,6 +61,8 @@ export interface Answering {
   ): Promise<boolean>;
   /** Asks its watcher to look whether a person was faster; then it is ready again. */
   lookFirst(ticket: Ticket): Promise<boolean>;
+  /** Asks its watcher to read the content, which was not kept when it was recorded; then it is ready again. */
+  fetchFirst(ticket: Ticket): Promise<boolean>;
   /** Ends it without an answer. */
   end(
     ticket: Ticket,
@@ -183,20 +185,8 @@ export function openAnswering(db: Database, blobs: BlobStore | undefined): Answe
         return true;
       }),
 
-    lookFirst: (ticket) =>
-      db.transaction(async (tx) => {
-        const looking = await tx.query(
-          `update mailfleet.answering a set state = 'looking', worker = null where ${isMine} returning 1`,
-          mine(ticket),
-        );
-        if (looking.length === 0) return false;
-        const [asked] = await tx.query(
-          "select from mailfleet.mailbox_actions where inbound_uid = $1 and kind = 'look' and done_at is null limit 1",
-          [ticket.inboundUid],
-        );
-        if (!asked) await requestActions(tx, ticket, [{ kind: "look" }]);
-        return true;
-      }),
+    lookFirst: (ticket) => waitForWatcher(db, ticket, "look"),
+    fetchFirst: (ticket) => waitForWatcher(db, ticket, "fetch"),
 
     async end(ticket, { state, reason, detail, actions = [], submission, ...findings }, also) {
       try {
@@ -328,3 +318,19 @@ export function openAnswering(db: Database, blobs: BlobStore | undefined): Answe
     },
   };
 }
+
+/** The ticket waits until its watcher has done that; what is under way already is not asked for twice. */
+const waitForWatcher = (db: Database, ticket: Ticket, kind: "look" | "fetch"): Promise<boolean> =>
+  db.transaction(async (tx) => {
+    const waits = await tx.query(
+      `update mailfleet.answering a set state = 'looking', worker = null where ${isMine} returning 1`,
+      mine(ticket),
+    );
+    if (waits.length === 0) return false;
+    const [asked] = await tx.query(
+      "select from mailfleet.mailbox_actions where inbound_uid = $1 and kind = $2 and done_at is null limit 1",
+      [ticket.inboundUid, kind],
+    );
+    if (!asked) await requestActions(tx, ticket, [{ kind }]);
+    return true;
+  });

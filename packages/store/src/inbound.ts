@@ -106,7 +106,7 @@ export interface Inbound {
   /** Newest first. */
   list(tenantId: string, page: PageRequest & InboundFilter): Promise<Page<InboundMessage>>;
   content(tenantId: string, uid: string): Promise<StoredContent | undefined>;
-  /** Begins anew what failed or was skipped or rejected; what was answered never is. */
+  /** Begins anew what failed or was skipped or rejected, be it without its content; what was answered never is. */
   requeue(tenantId: string, uid: string, by: string): Promise<InboundDecision>;
   /** Lets the draft go out, as edited. */
   approve(tenantId: string, uid: string, draft: ApprovedDraft): Promise<InboundDecision>;

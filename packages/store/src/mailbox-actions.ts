@@ -14,7 +14,9 @@ export type MailboxAction =
       readonly bytes: Uint8Array;
     }
   /** Looks whether a person was faster: flags, and a reply in Sent; then the message is ready to be worked on. */
-  | { readonly kind: "look" };
+  | { readonly kind: "look" }
+  /** Reads the content, which was not kept when the message was recorded; then the message is ready to be worked on. */
+  | { readonly kind: "fetch" };
 
 /** An action that is due, with the message that it is about and where that lies. */
 export interface DueAction {
@@ -41,6 +43,8 @@ export type ActionOutcome =
       readonly isReplied: boolean;
       readonly isGone: boolean;
     }
+  /** Without `content` it lies in the blob store, under the message's uid. */
+  | { readonly kind: "fetched"; readonly sizeBytes: number; readonly content?: Uint8Array }
   /** It cannot be done, now or ever: the message is gone, the folder refuses. */
   | { readonly kind: "given_up"; readonly trouble: string }
   | { readonly kind: "again"; readonly afterMs: number; readonly trouble: string };
@@ -124,30 +128,29 @@ export function openMailboxActions(db: Database): MailboxActions {
             [id],
           );
         }
-        if (row?.kind === "look" && isOver && row.inbound_uid !== null) await endLook(tx, row.inbound_uid, outcome);
+        if (row && isOver && row.inbound_uid !== null) {
+          if (row.kind === "look") await endLook(tx, row.inbound_uid, outcome);
+          if (row.kind === "fetch") await endFetch(tx, row.inbound_uid, outcome);
+        }
         return true;
       }),
   };
 }
 
+/**
+ * Locks the ticket, if there is one: before its message, as everybody else does, and whatever its state, so that this waits
+ * for a worker that has found the action under way, and has the ticket wait for it, without its having committed yet.
+ */
+async function lockTicket(sql: Sql, inboundUid: string): Promise<void> {
+  await sql.query("select from mailfleet.answering where inbound_uid = $1 for update", [inboundUid]);
+}
+
 /** What was seen is written with the message, and it goes back to be worked on. Who took it away has seen it. */
 async function endLook(sql: Sql, inboundUid: string, outcome: ActionOutcome): Promise<void> {
-  // The ticket first, as everybody else locks the two; and whatever its state, so that this waits for a worker that has found
-  // the look under way, and has the ticket wait for it, without its having committed yet.
-  await sql.query("select from mailfleet.answering where inbound_uid = $1 for update", [inboundUid]);
+  await lockTicket(sql, inboundUid);
+  // Nobody knows whether a person was faster: it is not answered, unless a person has said so.
   if (outcome.kind === "given_up") {
-    // Nobody knows whether a person was faster: it is not answered, unless a person has said so.
-    const gone = await sql.query(
-      "delete from mailfleet.answering where inbound_uid = $1 and state = 'looking' and approved is null returning 1",
-      [inboundUid],
-    );
-    if (gone.length > 0) {
-      await sql.query(
-        "update mailfleet.inbound set state = 'failed', reason = 'look_failed', detail = $2, ended_at = now() where uid = $1",
-        [inboundUid, outcome.trouble],
-      );
-      return;
-    }
+    if (await fail(sql, inboundUid, "look_failed", outcome.trouble, { unlessApproved: true })) return;
   }
   // It keeps its place among those that wait.
   await sql.query(
@@ -159,6 +162,49 @@ async function endLook(sql: Sql, inboundUid: string, outcome: ActionOutcome): Pr
     const seen = [...new Set([...flags, ...(isReplied ? ["\\Answered"] : []), ...(isGone ? ["\\Seen"] : [])])];
     await sql.query("update mailfleet.inbound set flags = $2 where uid = $1", [inboundUid, seen]);
   }
+}
+
+/** What was read is stored, and the message goes back to be worked on: nobody has looked yet. */
+async function endFetch(sql: Sql, inboundUid: string, outcome: ActionOutcome): Promise<void> {
+  await lockTicket(sql, inboundUid);
+  if (outcome.kind === "given_up") return void (await fail(sql, inboundUid, "content_missing", outcome.trouble));
+  await sql.query("update mailfleet.answering set state = 'ready' where inbound_uid = $1 and state = 'looking'", [
+    inboundUid,
+  ]);
+  if (outcome.kind !== "fetched") return;
+  const { sizeBytes, content } = outcome;
+  await sql.query(
+    `update mailfleet.inbound set has_content = true, size_bytes = $2, blob_key = case when $3::boolean then uid::text end
+     where uid = $1`,
+    [inboundUid, sizeBytes, content === undefined],
+  );
+  if (content === undefined) return;
+  await sql.query(
+    `insert into mailfleet.inbound_contents (inbound_uid, tenant_id, bytes)
+     select i.uid, i.tenant_id, $2 from mailfleet.inbound i where i.uid = $1 on conflict (inbound_uid) do nothing`,
+    [inboundUid, content],
+  );
+}
+
+/** Ends what waited for its watcher in vain. False: it does not wait any more, or its answer is approved, and that counts. */
+async function fail(
+  sql: Sql,
+  inboundUid: string,
+  reason: string,
+  detail: string,
+  { unlessApproved = false }: { readonly unlessApproved?: boolean } = {},
+): Promise<boolean> {
+  const gone = await sql.query(
+    `delete from mailfleet.answering where inbound_uid = $1 and state = 'looking' and not ($2 and approved is not null)
+     returning 1`,
+    [inboundUid, unlessApproved],
+  );
+  if (gone.length === 0) return false;
+  await sql.query(
+    "update mailfleet.inbound set state = 'failed', reason = $2, detail = $3, ended_at = now() where uid = $1",
+    [inboundUid, reason, detail],
+  );
+  return true;
 }
 
 /** Asks for actions, in the caller's transaction. */

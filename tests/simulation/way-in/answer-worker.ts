@@ -39,6 +39,7 @@ export function startAnswerWorker(world: World, name: string, onGone: () => void
     ...plain,
     postpone: (ticket, ...rest) => right.ofTicket(ticket, () => plain.postpone(ticket, ...rest)),
     lookFirst: (ticket) => right.ofTicket(ticket, () => plain.lookFirst(ticket)),
+    fetchFirst: (ticket) => right.ofTicket(ticket, () => plain.fetchFirst(ticket)),
     end: (ticket, ...rest) => right.ofTicket(ticket, () => plain.end(ticket, ...rest)),
     askForApproval: (ticket, ...rest) => right.ofTicket(ticket, () => plain.askForApproval(ticket, ...rest)),
     answer: (ticket, ...rest) => right.ofTicket(ticket, () => plain.answer(ticket, ...rest)),

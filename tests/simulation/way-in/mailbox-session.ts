@@ -3,6 +3,7 @@ import {
   type FetchedMessage,
   type Heard,
   MailboxTroubleError,
+  MessageGoneError,
   type Opened,
   type OpenOptions,
   type Place,
@@ -175,6 +176,11 @@ export async function openSimulatedSession(
           .filter(({ uid }) => uids.includes(uid))
           .map(placeOf),
       })),
+    async *content(uid: number, maxBytes: number) {
+      const bytes = await command(`FETCH ${uid} BODY`, () => find(open(), uid)?.bytes);
+      if (!bytes) throw new MessageGoneError(uid, "no content came");
+      yield bytes.subarray(0, maxBytes);
+    },
     wait: (maxMs: number) =>
       new Promise<Heard>((resolve, reject) => {
         const lookMs = mode === "poll" ? pollIntervalMs : idleMs;

@@ -60,7 +60,7 @@ export interface RiggedMailbox {
   change(changes: MailboxChanges): Promise<void>;
   /** Carries out what is to be done in the mailbox, as its owner does; the actions, with what was appended. */
   actions(): Promise<readonly { readonly kind: string; readonly [detail: string]: unknown }[]>;
-  /** Its owner looks, and finds these flags. */
+  /** Its owner looks, and finds these flags; or fetches what lies there. */
   look(flags: readonly string[] | "gone"): Promise<void>;
 }
 
@@ -151,12 +151,20 @@ export async function openAnswerRig(operator: OperatorConfig = noOperatorConfig)
       const owner = ownerOf(uid);
       if (!(await store.following.begin(owner))) throw new Error("the shard is another's");
       let imapUid = 0;
+      /** What lies in the mailbox, by inbound uid. */
+      const contents = new Map<string, Buffer>();
       const settle = async (found: readonly string[] | "gone") => {
         const due = await store.mailboxActions.due(uid, 100);
-        for (const { id, action } of due) {
+        for (const { id, action, inbound } of due) {
           const isGone = found === "gone";
           const looked = { kind: "looked", flags: isGone ? [] : found, isReplied: false, isGone } as const;
-          await store.mailboxActions.settle(owner, id, action.kind === "look" ? looked : { kind: "done" });
+          const content = isGone ? undefined : contents.get(inbound?.uid ?? "");
+          const fetched = content
+            ? ({ kind: "fetched", sizeBytes: content.length, content } as const)
+            : ({ kind: "given_up", trouble: "it has gone" } as const);
+          const outcome =
+            action.kind === "look" ? looked : action.kind === "fetch" ? fetched : { kind: "done" as const };
+          await store.mailboxActions.settle(owner, id, outcome);
         }
         return due.map(({ action }) => action);
       };
@@ -172,11 +180,13 @@ export async function openAnswerRig(operator: OperatorConfig = noOperatorConfig)
             flags: [],
             arrivedAt: new Date(),
             sizeBytes: content.length,
-            content,
+            ...(changes?.skip ? {} : { content }),
             ...changes,
           };
           const recorded = await store.following.record(owner, { folder: "INBOX", uidValidity: 7 }, [found]);
-          return recorded?.[0]?.uid ?? "";
+          const recordedAs = recorded?.[0]?.uid ?? "";
+          contents.set(recordedAs, content);
+          return recordedAs;
         },
         change: async (changes) => void (await put(changes)),
         actions: () => settle([]),

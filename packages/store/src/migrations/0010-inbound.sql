@@ -149,8 +149,8 @@ create table mailfleet.fingerprints (
 );
 
 -- A message that waits for its end: a narrow table that shrinks.
---   ready: may be worked on from due_at; claimed: in a worker's hands; looking: its watcher looks whether a person was faster;
---   approval: waits for a person.
+--   ready: may be worked on from due_at; claimed: in a worker's hands; looking: its watcher looks whether a person was faster,
+--   or fetches its content; approval: waits for a person.
 create table mailfleet.answering (
   inbound_uid uuid primary key,
   tenant_id text not null,
@@ -179,7 +179,7 @@ create table mailfleet.mailbox_actions (
   tenant_id text not null,
   mailbox_uid bigint not null references mailfleet.mailboxes (uid) on delete cascade,
   inbound_uid uuid,
-  kind text not null check (kind in ('flags', 'move', 'append', 'look')),
+  kind text not null check (kind in ('flags', 'move', 'append', 'look', 'fetch')),
   -- flags: {add: []}; move: {to}; append: {folder, flags, messageId}.
   detail jsonb not null default '{}',
   -- What is appended.
