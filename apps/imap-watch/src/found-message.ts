@@ -46,6 +46,7 @@ export function recordableOf(found: Found, rules: TakingRules, how: HowFound, no
     sizeBytes: found.isWhole ? found.bytes.length : found.sizeBytes,
     ...(isKept ? { content: found.bytes } : {}),
     ...(reason === undefined ? {} : { skip: { reason } }),
+    ...(how.isAskedFor ? { isAskedFor: true } : {}),
   };
 }
 

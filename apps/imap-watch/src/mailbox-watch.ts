@@ -163,8 +163,8 @@ export class MailboxWatch implements MailboxSink {
     return found.filter((_, n) => !known.has(Buffer.from(fingerprints[n] as Uint8Array).toString("hex")));
   }
 
-  unknownUids(place: FolderPlace, uids: readonly number[]): Promise<readonly number[]> {
-    return this.#deps.store.following.unknownUids(this.#owner.mailboxUid, place, uids);
+  unknownUids(place: FolderPlace, uids: readonly number[], how: HowFound): Promise<readonly number[]> {
+    return this.#deps.store.following.unknownUids(this.#owner.mailboxUid, place, uids, how);
   }
 
   hasRoom(): boolean {

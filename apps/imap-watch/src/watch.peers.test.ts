@@ -223,6 +223,23 @@ test("after a UIDVALIDITY reset with many unknown messages the mailbox waits for
   });
 });
 
+test("what was skipped after a renumbering is taken up by a look through its window, be it asked for at once", async () => {
+  const user = someUser();
+  const mailbox = await rig.mailbox(user, { take: "all" });
+  await mailbox.is("following");
+  await rig.store.tenants.suspend(mailbox.tenantId);
+  await mailbox.is("suspended");
+  const strangers = Array.from({ length: 21 }, (_, n) => `unknown-${n}`);
+  await deliver(user, ...strangers);
+  await dovecot.resetUidValidity(user, "INBOX");
+  await rig.store.tenants.activate(mailbox.tenantId);
+  await mailbox.is("paused");
+  await rig.store.mailboxes.resume(mailbox.tenantId, "box", "skip");
+  await rig.store.mailboxes.backfill(mailbox.tenantId, "box", { since: new Date(Date.now() - 3_600_000) });
+  await until(async () => (await mailbox.inbound()).filter(({ state }) => state === "pending").length === 21);
+  expect(await mailbox.has(...strangers)).toHaveLength(21);
+});
+
 test("a window of the past is looked through on request, and then no more", async () => {
   const user = someUser();
   await deliver(user, "past");

@@ -72,8 +72,8 @@ export interface MailboxSink {
   record(place: FolderPlace, found: readonly Found[], progress: Progress, how: HowFound): Promise<void>;
   /** Which of these messages were never recorded, wherever they lay. */
   unknown(found: readonly Found[]): Promise<readonly Found[]>;
-  /** Which of these UIDs nothing was recorded under. */
-  unknownUids(place: FolderPlace, uids: readonly number[]): Promise<readonly number[]>;
+  /** Which of these UIDs nothing was recorded under; where somebody asked for them, nothing that may still be answered. */
+  unknownUids(place: FolderPlace, uids: readonly number[], how: HowFound): Promise<readonly number[]>;
   /** False while no more is to be taken in; it is asked before each batch, and again after `followLimits.fullMs`. */
   hasRoom(): boolean;
   /** Waits until so many bytes may be held; disposed of when they are let go. */
@@ -105,7 +105,7 @@ export interface FolderPlace {
 }
 
 /**
- * Has what arrived in a window of the past taken where it is not recorded; whether a person has opened it does not matter
+ * Has what arrived in a window of the past taken where it is not recorded, or was skipped for its time; whether a person has opened it does not matter
  * then. `Progress.backfillDone` is written with the last of it.
  */
 export type LookThrough = (window: { readonly since: Date; readonly until: Date }) => Promise<void>;

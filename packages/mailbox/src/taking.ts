@@ -146,13 +146,14 @@ export class Taking {
     this.#add({ uids, isAscent: false, progress, key: "missed" });
   }
 
-  /** Looks through a window of the past for what is not recorded, whoever has opened it since. */
+  /** Looks through a window of the past for what is not recorded, or was skipped for its time, whoever has opened it since. */
   async listWindow({ since, until }: { readonly since: Date; readonly until: Date }): Promise<void> {
     const key = `${since.getTime()}-${until.getTime()}`;
     if (this.#isUnderWay(key)) return;
     const { filters } = this.#start;
-    const uids = await this.#unrecorded({ since, until, ...(filters ? { filters } : {}) }, since, until);
-    this.#add({ uids, isAscent: false, how: { isAskedFor: true }, progress: { backfillDone: true }, key });
+    const how = { isAskedFor: true };
+    const uids = await this.#unrecorded({ since, until, ...(filters ? { filters } : {}) }, since, { until, how });
+    this.#add({ uids, isAscent: false, how, progress: { backfillDone: true }, key });
   }
 
   /** Reads a batch and has it recorded. Where that fails, it is still to be done. */
@@ -180,10 +181,16 @@ export class Taking {
     this.#jobs.push({ how: {}, ...job, done: 0 });
   }
 
-  async #unrecorded(criteria: Criteria, since: Date, until?: Date): Promise<readonly number[]> {
+  async #unrecorded(
+    criteria: Criteria,
+    since: Date,
+    { until, how = {} }: { readonly until?: Date; readonly how?: HowFound } = {},
+  ): Promise<readonly number[]> {
     const uids = await this.#list({ toUid: this.#listedTo, ...criteria });
-    const waiting = new Set(this.#jobs.flatMap((job) => job.uids.slice(job.done)));
-    const unknown = await this.#sink.unknownUids(this.#place, uids);
+    // What is about to be skipped is there to be asked for once that is done: jobs are done in their order.
+    const others = this.#jobs.filter((job) => !how.isAskedFor || job.how.asSkipped === undefined);
+    const waiting = new Set(others.flatMap((job) => job.uids.slice(job.done)));
+    const unknown = await this.#sink.unknownUids(this.#place, uids, how);
     return this.#arrivedSince(
       unknown.filter((uid) => !waiting.has(uid) && !this.#large.has(uid)),
       since,

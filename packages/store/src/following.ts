@@ -66,12 +66,14 @@ export interface FoundMessage {
   readonly skip?: { readonly reason: string; readonly detail?: string };
   /** When it may be answered; now where it is absent. */
   readonly dueAt?: Date;
+  /** A person asked for what arrived then: where it was recorded as `before_start` or `too_old`, it is taken up. */
+  readonly isAskedFor?: boolean;
 }
 
 export type RecordVerdict =
   /** Recorded now. */
   | { readonly kind: "new"; readonly uid: string }
-  /** Known: its place was noted. */
+  /** Known: its place was noted, and it was taken up where somebody asked for it. */
   | { readonly kind: "known"; readonly uid: string };
 
 export interface Following {
@@ -96,11 +98,15 @@ export interface Following {
   ): Promise<readonly RecordVerdict[] | undefined>;
   /** Which of these are known to the mailbox. Hex of fingerprint to inbound uid. */
   known(mailboxUid: number, fingerprints: readonly Uint8Array[]): Promise<ReadonlyMap<string, string>>;
-  /** Under which of these UIDs nothing that is still kept was recorded, since the settings last pointed elsewhere. */
+  /**
+   * Under which of these UIDs nothing that is still kept was recorded, since the settings last pointed elsewhere; where a person
+   * asks for them, what ended on arrival as `before_start` or `too_old` counts as nothing.
+   */
   unknownUids(
     mailboxUid: number,
     place: { readonly folder: string; readonly uidValidity: number },
     imapUids: readonly number[],
+    options?: { readonly isAskedFor?: boolean },
   ): Promise<readonly number[]>;
   /** Messages that may be worked on now, over all tenants; and by tenant, those that a kill switch holds too. */
   backlog(): Promise<{ readonly count: number; readonly byTenant: ReadonlyMap<string, number> }>;
@@ -161,15 +167,16 @@ export function openFollowing(db: Database): Following {
       return new Map(rows.map(({ fingerprint, uid }) => [fingerprint, uid]));
     },
 
-    async unknownUids(mailboxUid, { folder, uidValidity }, imapUids) {
+    async unknownUids(mailboxUid, { folder, uidValidity }, imapUids, { isAskedFor = false } = {}) {
       if (imapUids.length === 0) return [];
       const rows = await db.query<{ uid: number }>(
         `select u.uid from unnest($4::bigint[]) as u(uid)
          where u.uid not in (
            select i.imap_uid from mailfleet.inbound i
            join mailfleet.mailbox_positions p on p.mailbox_uid = i.mailbox_uid and p.epoch = i.epoch
-           where i.mailbox_uid = $1 and i.folder = $2 and i.uid_validity = $3) order by 1`,
-        [mailboxUid, folder, uidValidity, imapUids],
+           where i.mailbox_uid = $1 and i.folder = $2 and i.uid_validity = $3 and not (
+             $5::boolean and i.state = 'skipped' and i.reason in ('before_start', 'too_old') and not i.has_content)) order by 1`,
+        [mailboxUid, folder, uidValidity, imapUids, isAskedFor],
       );
       return rows.map(({ uid }) => uid);
     },
@@ -275,6 +282,7 @@ async function insert(
       skip: one.skip?.reason,
       skip_detail: one.skip?.detail,
       due_at: one.dueAt?.toISOString(),
+      asked_for: one.isAskedFor ?? false,
     };
   });
   const verdicts = await sql.query<{ n: number; uid: string; is_new: boolean }>(

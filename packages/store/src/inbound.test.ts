@@ -280,3 +280,46 @@ test("a window that is asked for while another is looked through is not forgotte
   await rig.store.following.change(owner, { backfillDone: true });
   expect((await rig.store.following.begin(owner))?.backfill).toBeNull();
 });
+
+test("what was skipped for its time is taken up where a person asks for it, once, as the same message", async () => {
+  const owner = await follow(rig, watcher.id, "taken-up");
+  const { following, answering, inbound, mailboxActions } = rig.store;
+  const skipped = (imapUid: number, reason: string) => {
+    const { content: _, ...message } = found({ imapUid, skip: { reason } });
+    return message;
+  };
+  const [early, old, large] = [skipped(1, "before_start"), skipped(2, "too_old"), skipped(3, "too_large")];
+  await following.record(owner, place, [early, old, large]);
+  const isAskedFor = true;
+  expect(await following.unknownUids(owner.mailboxUid, place, [1, 2, 3])).toEqual([]);
+  expect(await following.unknownUids(owner.mailboxUid, place, [1, 2, 3], { isAskedFor })).toEqual([1, 2]);
+
+  const { skip: _, ...wanted } = { ...early, uid: newId(), imapUid: 4, isAskedFor };
+  const again = [wanted, { ...wanted, uid: newId(), imapUid: 5 }, { ...old, isAskedFor }, { ...large, isAskedFor }];
+  for (const n of [1, 2]) {
+    const verdicts = await following.record(owner, place, n === 1 ? again : again.slice(0, 1));
+    expect(verdicts?.[0]).toEqual({ kind: "known", uid: early.uid });
+  }
+  expect(await inbound.get("taken-up", early.uid)).toMatchObject({ state: "pending", reason: null, run: 1 });
+  expect(await inbound.get("taken-up", old.uid)).toMatchObject({ state: "skipped", reason: "too_old" });
+  expect(await inbound.get("taken-up", large.uid)).toMatchObject({ state: "skipped", reason: "too_large" });
+  expect((await inbound.list("taken-up", { limit: 10 })).items).toHaveLength(3);
+  expect(await following.unknownUids(owner.mailboxUid, place, [4], { isAskedFor })).toEqual([]);
+
+  const mine = async () =>
+    (await answering.claim(rig.workerId, 100, 10)).filter(({ tenantId }) => tenantId === "taken-up") as [Ticket];
+  const [ticket] = await mine();
+  expect((await answering.load(ticket))?.content).toBeUndefined();
+  expect(await answering.fetchFirst(ticket)).toBe(true);
+  expect(await answering.fetchFirst(ticket)).toBe(false);
+  const [fetch, ...more] = await mailboxActions.due(owner.mailboxUid, 10);
+  expect([fetch?.action, fetch?.inbound?.uid, more]).toEqual([{ kind: "fetch" }, early.uid, []]);
+  const content = Buffer.from("hello again");
+  await mailboxActions.settle(owner, fetch?.id ?? 0, { kind: "fetched", sizeBytes: content.length, content });
+  const [ready] = await mine();
+  expect(Buffer.from((await answering.load(ready))?.content ?? []).toString()).toBe("hello again");
+  expect(await inbound.get("taken-up", early.uid)).toMatchObject({ hasContent: true, sizeBytes: content.length });
+  await answering.end(ready, { state: "skipped", reason: "too_old" });
+  await following.record(owner, place, [wanted]);
+  expect(await inbound.get("taken-up", early.uid)).toMatchObject({ state: "skipped", reason: "too_old" });
+});

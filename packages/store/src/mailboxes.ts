@@ -79,7 +79,10 @@ export interface Mailboxes {
   delete(tenantId: string, id: string): Promise<boolean>;
   /** The kill switch. What waits, waits on. False where there is no such mailbox. */
   setAnswering(tenantId: string, id: string, stopped: boolean): Promise<boolean>;
-  /** Looks through a window of the past again, down to where it begins; messages that are known stay as they are. */
+  /**
+   * Looks through a window of the past again, down to where it begins. What ended on arrival as `before_start` or `too_old` is
+   * taken up; all else that is known stays as it is.
+   */
   backfill(tenantId: string, id: string, window: { readonly since: Date; readonly until?: Date }): Promise<boolean>;
   /** Goes on after a pause: what was found unknown is answered, or skipped. False where it does not wait for that. */
   resume(tenantId: string, id: string, unknown: "answer" | "skip"): Promise<boolean>;

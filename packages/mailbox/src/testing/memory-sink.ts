@@ -55,7 +55,7 @@ export class MemorySink implements MailboxSink {
     { uidValidity }: FolderPlace,
     found: readonly Found[],
     progress: Progress,
-    { asSkipped }: HowFound,
+    { asSkipped, isAskedFor }: HowFound,
   ): Promise<void> {
     if (this.failures > 0) {
       this.failures--;
@@ -68,10 +68,12 @@ export class MemorySink implements MailboxSink {
     for (const { uid, bytes, isWhole } of found) {
       const messageId = idOf(bytes);
       const sizeBytes = isWhole ? bytes.length : 0;
-      if (!this.#known.has(messageId)) {
-        this.recorded.push({ messageId, uid, sizeBytes, ...(asSkipped === undefined ? {} : { asSkipped }) });
-      }
-      this.#known.set(messageId, { messageId, uid, sizeBytes });
+      const before = this.#known.get(messageId);
+      const isTakenUp = before?.asSkipped !== undefined && isAskedFor;
+      const { asSkipped: stays } = before && !isTakenUp ? before : { asSkipped };
+      const recorded = { messageId, uid, sizeBytes, ...(stays === undefined ? {} : { asSkipped: stays }) };
+      if (!before || isTakenUp) this.recorded.push(recorded);
+      this.#known.set(messageId, recorded);
     }
     this.progress.push(progress);
     const { position } = this.start;
@@ -94,8 +96,13 @@ export class MemorySink implements MailboxSink {
     return found.filter(({ bytes }) => !this.#known.has(idOf(bytes)));
   }
 
-  async unknownUids(_place: FolderPlace, uids: readonly number[]): Promise<readonly number[]> {
-    const known = new Set([...this.#known.values()].map(({ uid }) => uid));
+  async unknownUids(
+    _place: FolderPlace,
+    uids: readonly number[],
+    { isAskedFor }: HowFound,
+  ): Promise<readonly number[]> {
+    const all = [...this.#known.values()].filter(({ asSkipped }) => !isAskedFor || asSkipped === undefined);
+    const known = new Set(all.map(({ uid }) => uid));
     return uids.filter((uid) => !known.has(uid));
   }
 

@@ -448,7 +448,8 @@ language sql as $$
 $$;
 
 -- Records what was found in a mailbox, in the transaction that has checked its owner's fence. What is known by its fingerprint
--- only has its place noted; of two that are the same in one call, the first is new.
+-- only has its place noted; of two that are the same in one call, the first is new. What a person has asked for, and was not wanted
+-- when it was recorded, is taken up now: its content is fetched when a worker asks for it.
 create function mailfleet.record_inbound(p_tenant text, p_mailbox bigint, p_folder text, p_uid_validity bigint, p_messages jsonb, p_content bytea)
 returns table (n integer, uid uuid, is_new boolean)
 language sql
@@ -458,7 +459,7 @@ as $$
     select m.*, decode(m.fingerprint, 'hex') as print
     from jsonb_to_recordset(p_messages) as m(n integer, uid uuid, fingerprint text, message_id text, header_from text, subject text,
       imap_uid bigint, flags jsonb, arrived_at timestamptz, size_bytes bigint, content_at integer, content_bytes integer,
-      in_blob_store boolean, skip text, skip_detail text, due_at timestamptz)
+      in_blob_store boolean, skip text, skip_detail text, due_at timestamptz, asked_for boolean)
   ), seen as (
     insert into mailfleet.fingerprints (mailbox_uid, fingerprint, tenant_id, inbound_uid)
     select p_mailbox, i.print, p_tenant, i.uid from input i order by i.print, i.n
@@ -477,17 +478,27 @@ as $$
   ), content as (
     insert into mailfleet.inbound_contents (inbound_uid, tenant_id, bytes)
     select f.uid, p_tenant, substring(p_content from f.content_at + 1 for f.content_bytes) from fresh f where f.content_at is not null
+  ), unwanted as materialized (
+    select i.uid, i.arrived_at from input g
+    join mailfleet.fingerprints p on p.mailbox_uid = p_mailbox and p.fingerprint = g.print
+    join mailfleet.inbound i on i.uid = p.inbound_uid
+    where g.asked_for and g.skip is null and i.state = 'skipped' and i.reason in ('before_start', 'too_old') and not i.has_content
+    for update of i
   ), tickets as (
     -- Nobody has looked since it arrived, by the server's clock, which may be fast.
     insert into mailfleet.answering (inbound_uid, tenant_id, mailbox_uid, due_at, looked_at)
     select f.uid, p_tenant, p_mailbox, coalesce(f.due_at, now()), least(f.arrived_at, now()) from fresh f where f.skip is null
+    union
+    select u.uid, p_tenant, p_mailbox, now(), least(u.arrived_at, now()) from unwanted u
   ), moved as (
     update mailfleet.inbound i set folder = p_folder, uid_validity = p_uid_validity, imap_uid = k.imap_uid,
       epoch = (select o.epoch from mailfleet.mailbox_positions o where o.mailbox_uid = p_mailbox),
+      state = case when k.is_taken_up then 'open' else i.state end, reason = case when not k.is_taken_up then i.reason end,
+      detail = case when not k.is_taken_up then i.detail end, ended_at = case when not k.is_taken_up then i.ended_at end,
       -- What a look has found out stays: a reply in Sent is not among the flags that the server has.
       flags = array(select jsonb_array_elements_text(k.flags) union select f from unnest(i.flags) as f where f in ('\Answered', '\Seen'))
     from (
-      select p.inbound_uid, g.imap_uid, g.flags from input g
+      select p.inbound_uid, g.imap_uid, g.flags, p.inbound_uid = any (array(select u.uid from unwanted u)) as is_taken_up from input g
       join mailfleet.fingerprints p on p.mailbox_uid = p_mailbox and p.fingerprint = g.print
     ) as k
     where i.uid = k.inbound_uid

@@ -178,7 +178,8 @@ export function mailboxRoutes(app: Server, { store, operator }: ApiDeps): void {
       schema: {
         tags,
         summary: "Look through a window of the past",
-        description: "What is known stays as it is; what is too old to be answered is recorded as such.",
+        description:
+          "What ended on arrival as before_start or too_old is taken up, and all else that is known stays as it is; what is still too old to be answered is recorded as such.",
         params,
         body: backfillInput,
         response: { 202: mailbox, default: problemResponse },
