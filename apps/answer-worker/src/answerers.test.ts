@@ -103,6 +103,24 @@ test("what needs a person and has no way to one fails as that", async () => {
   expect(await rig.story("nobody", uid)).toMatchObject({ state: "failed", reason: "escalated", detail: "angry" });
 });
 
+test("an escalation is signed with a secret of its own, and with the webhook's where it has none", async () => {
+  const escalateSecret = `whsec_${randomBytes(32).toString("base64")}`;
+  const answer = { answerer: { kind: "webhook", url: service.url, timeoutMs: 5_000 } } as const;
+  const mailbox = await rig.mailbox("signed", { answer: { ...answer, escalate: { url: service.url } }, secrets });
+  const signers = async () => {
+    const before = service.told.length;
+    service.says({ action: "escalate", note: "angry" }, { status: 200 });
+    await mailbox.arrive(letter());
+    await rig.answerAll();
+    return service.told
+      .slice(before)
+      .map((told) => [secrets.webhookSecret, escalateSecret].findIndex((one) => told.isSignedWith(one)));
+  };
+  expect(await signers()).toEqual([0, 0]);
+  await mailbox.change({ answer: { ...answer, escalate: { url: service.url } }, secrets: { escalateSecret } });
+  expect(await signers()).toEqual([0, 1]);
+});
+
 test("what needs a person is called, forwarded whole, and moved, together; a call that fails is made again first", async () => {
   const escalate = { url: service.url, forwardTo: "boss@acme.test", moveTo: "People" };
   const mailbox = await hooked("person", { escalate });

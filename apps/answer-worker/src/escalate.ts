@@ -18,7 +18,8 @@ export async function escalate(
   if (forwardTo === undefined && moveTo === undefined && url === undefined) return failed("escalated", note);
 
   if (url !== undefined) {
-    const call = { url, secret: mailbox.secrets.webhookSecret, request, note, signal };
+    const { escalateSecret, webhookSecret } = mailbox.secrets;
+    const call = { url, secret: escalateSecret ?? webhookSecret, request, note, signal };
     const called = await journal
       .step({ kind: "webhook", name: "escalation", request: { url, inbound: ticket.inboundUid } }, async () => {
         const result = await callEscalation(deps.operator, call);

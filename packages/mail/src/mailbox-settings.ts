@@ -55,6 +55,8 @@ export interface MailboxSecrets {
   readonly clientSecret?: string;
   readonly refreshToken?: string;
   readonly webhookSecret?: string;
+  /** Signs the call of an escalation; the webhook answerer's does where it is absent. */
+  readonly escalateSecret?: string;
   readonly modelKey?: string;
   /** Shown to the model's HTTP tools, which know by it who calls. */
   readonly toolToken?: string;

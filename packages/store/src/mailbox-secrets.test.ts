@@ -13,12 +13,21 @@ test("what is given is stored, what is left out stays, and null clears", () => {
 });
 
 test("what the settings have no use for any more is not kept", () => {
-  const all = { pass: "p", clientSecret: "c", refreshToken: "r", webhookSecret: "w", modelKey: "m", toolToken: "t" };
+  const login = { pass: "p", clientSecret: "c", refreshToken: "r" };
+  const all = { ...login, webhookSecret: "w", escalateSecret: "e", modelKey: "m", toolToken: "t" };
   expect(changeMailboxSecrets(all, {}, settingsWith({ kind: "template" }))).toEqual({ pass: "p" });
   expect(changeMailboxSecrets(all, {}, settingsWith({ kind: "webhook" }))).toEqual({ pass: "p", webhookSecret: "w" });
   expect(changeMailboxSecrets(all, {}, settingsWith({ kind: "model", httpTools: [] }))).toEqual({
     pass: "p",
     modelKey: "m",
+  });
+  const called = (answerer: object) =>
+    ({ ...settingsWith(answerer), answer: { answerer, escalate: { url: "https://a.example" } } }) as MailboxSettings;
+  expect(changeMailboxSecrets(all, {}, called({ kind: "template" }))).toEqual({ pass: "p", escalateSecret: "e" });
+  expect(changeMailboxSecrets(all, { escalateSecret: "f" }, called({ kind: "webhook" }))).toEqual({
+    pass: "p",
+    webhookSecret: "w",
+    escalateSecret: "f",
   });
   expect(changeMailboxSecrets(all, {}, settingsWith({ kind: "template" }, { kind: "oauth2" }))).toEqual({
     clientSecret: "c",

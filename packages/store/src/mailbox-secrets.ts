@@ -7,7 +7,15 @@ export type MailboxSecretChanges = { readonly [K in keyof MailboxSecrets]?: stri
 /** Which secrets are stored. */
 export type MailboxSecretsPresent = { readonly [K in keyof Required<MailboxSecrets>]: boolean };
 
-const names = ["pass", "clientSecret", "refreshToken", "webhookSecret", "modelKey", "toolToken"] as const;
+const names = [
+  "pass",
+  "clientSecret",
+  "refreshToken",
+  "webhookSecret",
+  "escalateSecret",
+  "modelKey",
+  "toolToken",
+] as const;
 
 interface Owner {
   readonly tenantId: string;
@@ -47,7 +55,8 @@ export function changeMailboxSecrets(
     pass: auth.kind === "password",
     clientSecret: auth.kind === "oauth2",
     refreshToken: auth.kind === "oauth2",
-    webhookSecret: answer?.answerer.kind === "webhook" || answer?.escalate?.url !== undefined,
+    webhookSecret: answer?.answerer.kind === "webhook",
+    escalateSecret: answer?.escalate?.url !== undefined,
     modelKey: answer?.answerer.kind === "model",
     toolToken: answer?.answerer.kind === "model" && answer.answerer.httpTools.length > 0,
   };

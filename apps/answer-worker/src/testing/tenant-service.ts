@@ -1,4 +1,5 @@
-import { createServer } from "node:http";
+import { createHmac } from "node:crypto";
+import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 
 /** What a tenant's service was told. */
@@ -6,6 +7,7 @@ export interface Told {
   readonly id: string;
   readonly type: string;
   readonly data: { readonly [field: string]: unknown };
+  isSignedWith(secret: string): boolean;
 }
 
 export interface TenantService extends AsyncDisposable {
@@ -24,8 +26,10 @@ export async function startTenantService(): Promise<TenantService> {
   const server = createServer(async (request, response) => {
     const chunks: Uint8Array[] = [];
     for await (const chunk of request) chunks.push(chunk);
-    const { type, data } = JSON.parse(Buffer.concat(chunks).toString());
-    told.push({ id: String(request.headers["webhook-id"]), type, data });
+    const body = Buffer.concat(chunks).toString();
+    const { type, data } = JSON.parse(body);
+    const isSignedWith = (secret: string) => isSigned(request.headers, body, secret);
+    told.push({ id: String(request.headers["webhook-id"]), type, data, isSignedWith });
     const [next = { status: 204 }, ...rest] = replies;
     if (rest.length > 0) replies = rest;
     const reply = await next;
@@ -44,4 +48,11 @@ export async function startTenantService(): Promise<TenantService> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** As the specification says (Standard Webhooks), by other means than ours. */
+function isSigned(headers: IncomingHttpHeaders, body: string, secret: string): boolean {
+  const signed = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`;
+  const key = Buffer.from(secret.replace("whsec_", ""), "base64");
+  return headers["webhook-signature"] === `v1,${createHmac("sha256", key).update(signed).digest("base64")}`;
 }

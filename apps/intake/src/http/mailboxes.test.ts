@@ -48,6 +48,25 @@ test("a mailbox is stored with its defaults, shows no secret, and keeps one that
   expect((await api.ask("GET", "/v1/mailboxes/help", { key: otherKey })).body.code).toBe("mailbox_not_found");
 });
 
+test("the secret that signs the call to a person leaves the webhook's as it is, and is kept and cleared alone", async () => {
+  const secret = () => `whsec_${randomBytes(32).toString("base64")}`;
+  const url = "https://a.example";
+  const stored = async (webhook: object, escalate: object) => {
+    const answer = { from: "help@example.org", requireAuthentication: false };
+    const body = { ...mailbox, answer: { ...answer, webhook: { url, ...webhook }, escalate: { url, ...escalate } } };
+    const put = await api.ask("PUT", "/v1/mailboxes/signs", { key, body });
+    expect(put.body.secrets, JSON.stringify(put.body)).toBeDefined();
+    const { uid } = (await api.store.mailboxes.get("acme", "signs")) as { uid: number };
+    return (await api.store.mailboxes.open(uid))?.secrets;
+  };
+  const [hooks, calls, other] = [secret(), secret(), secret()];
+  const both = { pass: "secret", webhookSecret: hooks, escalateSecret: calls };
+  expect(await stored({ secret: hooks }, { secret: calls })).toEqual(both);
+  expect(await stored({}, {})).toEqual(both);
+  expect(await stored({}, { secret: other })).toEqual({ ...both, escalateSecret: other });
+  expect(await stored({}, { secret: null })).toEqual({ pass: "secret", webhookSecret: hooks });
+});
+
 const wrong: readonly (readonly [string, object, string])[] = [
   ["an authority that is no certificate", { caPem: "my authority" }, "/caPem"],
   ["no answer for the role", { answer: undefined }, "/answer"],
@@ -103,6 +122,11 @@ const wrong: readonly (readonly [string, object, string])[] = [
   [
     "a call to a person that nobody could sign",
     { answer: { ...mailbox.answer, escalate: { url: "https://a.example" } } },
+    "/answer/escalate/secret",
+  ],
+  [
+    "a call's secret that cannot sign",
+    { answer: { ...mailbox.answer, escalate: { url: "https://a.example", secret: "x" } } },
     "/answer/escalate/secret",
   ],
   ["a sender list with half an address", { allowedSenders: ["nobody@"] }, "/allowedSenders/0"],

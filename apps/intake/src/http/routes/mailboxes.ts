@@ -251,7 +251,7 @@ async function checkSecrets(
       : []),
     ...(answer?.answerer.kind === "webhook" ? [["webhookSecret", "/answer/webhook/secret"] as const] : []),
     ...(answer?.answerer.kind !== "webhook" && answer?.escalate?.url !== undefined
-      ? [["webhookSecret", "/answer/escalate/secret"] as const]
+      ? [["escalateSecret", "/answer/escalate/secret"] as const]
       : []),
   ];
   if (needed.every(([name]) => typeof given[name] === "string")) return;
@@ -265,7 +265,11 @@ async function checkSecrets(
 /** What no answer worker could use is refused now: by the operator's rules, and as the answerers themselves see it. */
 function checkAnswerer({ answer }: MailboxSettings, secrets: MailboxSecretChanges, operator: OperatorConfig): void {
   if (!answer) return;
-  const problems = [...answererProblems(answer.answerer, operator), ...secretProblems(secrets.webhookSecret)];
+  const problems = [
+    ...answererProblems(answer.answerer, operator),
+    ...secretProblems("webhook.secret", secrets.webhookSecret),
+    ...secretProblems("escalate.secret", secrets.escalateSecret),
+  ];
   const call = answer.escalate?.url === undefined ? undefined : checkUrl(operator, answer.escalate.url);
   if (call) problems.push({ field: "escalate.url", code: call.code, detail: call.detail });
   const errors = problems.map(({ field, code, detail }): FieldError => {
@@ -296,8 +300,8 @@ function answererProblems(answerer: AnswererSettings, operator: OperatorConfig):
   }
 }
 
-function secretProblems(secret: string | null | undefined): AnswerProblem[] {
+function secretProblems(field: string, secret: string | null | undefined): AnswerProblem[] {
   if (typeof secret !== "string") return [];
   const parsed = parseWebhookSecrets(secret);
-  return parsed.ok ? [] : [{ field: "webhook.secret", code: "bad_format", detail: parsed.detail }];
+  return parsed.ok ? [] : [{ field, code: "bad_format", detail: parsed.detail }];
 }

@@ -114,7 +114,9 @@ export const answerInput = z
         forwardTo: address.optional(),
         moveTo: folder.optional(),
         url: url.optional(),
-        secret: secret(512).describe("Signs the call, as a webhook's does; the webhook's own where it is absent."),
+        secret: secret(512).describe(
+          "Signs the call, as a webhook's does; where none is stored, the webhook's own does.",
+        ),
       })
       .optional(),
     maxTries: count(100).optional().describe("5 where it is absent."),
@@ -182,7 +184,12 @@ function readAnswerer({ template: liquid, webhook: hook, model: endpoint }: Answ
 }
 
 export const answerSecrets = ({ webhook: hook, model: endpoint, escalate }: AnswerInput) =>
-  given({ webhookSecret: hook?.secret ?? escalate?.secret, modelKey: endpoint?.key, toolToken: endpoint?.toolToken });
+  given({
+    webhookSecret: hook?.secret,
+    escalateSecret: escalate?.secret,
+    modelKey: endpoint?.key,
+    toolToken: endpoint?.toolToken,
+  });
 
 export function showAnswer({ answerer, answerAfterMs, ...rest }: AnswerSettings): Record<string, unknown> {
   const { kind, ...settings } = answerer;
