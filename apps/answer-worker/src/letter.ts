@@ -66,7 +66,7 @@ export async function composeLetter(wording: Wording, context: LetterContext): P
  * leaves without the draft's HTML.
  */
 export function approvedWording({ subject, text, html }: ApprovedDraft, draft: Draft | null): Wording | undefined {
-  const isEdited = Boolean(text?.trim() || html?.trim());
+  const isEdited = text !== undefined || html !== undefined;
   if (!isEdited && !draft) return undefined;
   const bodies = isEdited ? { text, html } : { text: draft?.text, html: draft?.html };
   return { subject: subject?.trim() ? subject : draft?.subject, ...bodies };

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { segment } from "../api/api.ts";
+import { CliError, usageError } from "../cli-error.ts";
 import type { Column, Row } from "../output/output.ts";
 import type { Terminal } from "../terminal.ts";
 import { readInput } from "./json-file.ts";
@@ -60,6 +61,10 @@ export function addInbound(program: Command, terminal: Terminal): void {
     .action(
       onApiFor(terminal, async ({ api, out }, id, { subject, textFile }) => {
         const text = textFile === undefined ? undefined : (await readInput(terminal, textFile as string)).toString();
+        if (text?.trim() === "")
+          throw new CliError(`${textFile} is blank; without --text-file the draft goes as it is.`);
+        if ((subject as string | undefined)?.trim() === "")
+          throw usageError("--subject is blank; without it the draft keeps its own.");
         const body = { ...(subject === undefined ? {} : { subject }), ...(text === undefined ? {} : { text }) };
         out.done(`${id} is approved.`, await api.call("POST", path(id, "/approve"), { body }));
       }),

@@ -210,6 +210,10 @@ test("a message's story is told from arrival to its answer, and what was answere
     draft: { from: "a", to: "ann@example.net", subject: "Re: Hi", text: "draft" },
   });
   expect((await api.ask("POST", `/v1/inbound/${uid}/approve`, { key: otherKey, body: {} })).status).toBe(404);
+  for (const field of ["subject", "text", "html"]) {
+    const blank = await api.ask("POST", `/v1/inbound/${uid}/approve`, { key, body: { html: "<p>x", [field]: " " } });
+    expect([blank.status, blank.body.errors]).toMatchObject([400, [{ path: `/${field}`, code: "too_short" }]]);
+  }
   const approved = await api.ask("POST", `/v1/inbound/${uid}/approve`, { key, body: { text: "edited" } });
   expect([approved.status, approved.body.state, approved.body.decidedBy === null]).toEqual([202, "pending", false]);
   expect(api.woken).toContain(uid);

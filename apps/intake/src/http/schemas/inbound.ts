@@ -2,7 +2,7 @@
 import { inboundStates } from "@mailfleet/store";
 import { z } from "zod";
 import { paging } from "./paging.ts";
-import { address, id, instant, line } from "./primitives.ts";
+import { address, id, instant, issue, line } from "./primitives.ts";
 
 const state = z.enum(inboundStates);
 
@@ -79,11 +79,19 @@ export const inboundQuery = z.strictObject({
   ...paging,
 });
 
+/** What is given blank is a mistake (an empty file, a cleared form), and not the wish to send the draft as it is. */
+const written = (text: z.ZodString) =>
+  text
+    .superRefine((given, context) => {
+      if (given.trim() === "") issue(context, "too_short", "It is blank; left out, the draft's own is sent.");
+    })
+    .optional();
+
 export const approveInput = z
   .strictObject({
-    subject: line(998).optional(),
-    text: z.string().max(1_048_576).optional(),
-    html: z.string().max(1_048_576).optional(),
+    subject: written(line(998)),
+    text: written(z.string().max(1_048_576)),
+    html: written(z.string().max(1_048_576)),
   })
   .optional()
   .default({})
