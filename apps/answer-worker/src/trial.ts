@@ -5,7 +5,8 @@ import type { Verdict } from "./verdict.ts";
 
 /** What would become of a message, had it arrived now. */
 export interface Trial {
-  readonly decision: "answer" | "skip" | "later" | "escalate" | "fail";
+  /** `unknown`: the trial came to no end, which says nothing about the message. */
+  readonly decision: "answer" | "skip" | "later" | "escalate" | "fail" | "unknown";
   readonly reason: string | null;
   readonly detail: string | null;
   readonly draft: unknown;

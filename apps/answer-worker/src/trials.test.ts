@@ -94,7 +94,7 @@ test("a model is asked, its tools are not run, and what it used counts", async (
   expect((await rig.store.modelBudget.today("model", mailbox.uid)).mailbox.tokens).toBe(240);
 });
 
-test("whoever asks is told in time, however long an answerer takes", async () => {
+test("whoever asks is told in time that nothing is known, however long a model takes", async () => {
   await using model = await startModelServer();
   model.says({ fault: "silence" });
   const answerer = {
@@ -113,7 +113,19 @@ test("whoever asks is told in time, however long an answerer takes", async () =>
     tokensPerMessage: 10_000,
   } as const;
   const mailbox = await rig.mailbox("slow", { answer: { answerer }, secrets: { modelKey: "key" } });
-  expect(await tried(mailbox, letter(), {}, 300)).toMatchObject({ decision: "fail", reason: "timeout" });
+  expect(await tried(mailbox, letter(), {}, 300)).toMatchObject({ decision: "unknown", reason: "timeout" });
+});
+
+test("a webhook that takes longer than a trial, and not longer than its own timeout, is not said to fail", async () => {
+  await using service = await startTenantService();
+  const late = Promise.withResolvers<object>();
+  service.says(late.promise);
+  const answerer = { kind: "webhook", url: service.url, timeoutMs: 30_000 } as const;
+  const secrets = { webhookSecret: `whsec_${Buffer.alloc(32, 7).toString("base64")}` };
+  const mailbox = await rig.mailbox("late", { answer: { answerer }, secrets });
+  const trial = await tried(mailbox, letter(), {}, 300);
+  late.resolve({ status: 204 });
+  expect(trial).toMatchObject({ decision: "unknown", reason: "timeout", detail: expect.stringContaining("0.3 s") });
 });
 
 test("a mailbox that is gone is an answer, too", async () => {

@@ -52,9 +52,9 @@ async function answerTrial(deps: TrialDeps, question: Question, stopping: AbortS
   } catch (error) {
     if (!timeIsUp.aborted) report(error);
     const [reason, detail] = timeIsUp.aborted
-      ? ["timeout", `It would have taken more than ${trialMs / 1_000} s.`]
+      ? ["timeout", `A trial has ${trialMs / 1_000} s. For a message of its own, the answerer has its own timeout.`]
       : ["internal_error", "The log has the details."];
-    const trial: Trial = { decision: "fail", reason, detail, draft: null };
+    const trial: Trial = { decision: "unknown", reason, detail, draft: null };
     await store.questions.answer(question.id, trial).catch(report);
   }
 }

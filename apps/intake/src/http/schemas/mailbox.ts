@@ -216,7 +216,7 @@ export const tryInput = z
 
 export const trial = z
   .object({
-    decision: z.string().describe("answer, skip, later, escalate or fail."),
+    decision: z.string().describe("answer, skip, later, escalate, fail, or unknown: the trial came to no end."),
     reason: z.string().nullable().optional(),
     detail: z.string().nullable().optional(),
     draft: z.record(z.string(), z.unknown()).nullable().optional(),
