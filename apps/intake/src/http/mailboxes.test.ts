@@ -254,6 +254,18 @@ test("a question is answered by a worker, and without one says which is missing"
   expect((await asked).body).toEqual({ decision: "skip", reason: "loop", size: 22 });
 });
 
+test("whoever sends a trial in another form is told both that it takes", async () => {
+  const raw = "Subject: Hi\r\n\r\nhello\r\n";
+  const asked = (path: string, type: string) =>
+    api.ask("POST", `/v1/mailboxes/help/${path}`, { key, raw, headers: { "content-type": type } });
+  const refused = await asked("try", "text/plain");
+  expect([refused.status, refused.body.code]).toEqual([415, "unsupported_media_type"]);
+  expect(refused.body.detail).toBe("Send Content-Type: application/json or message/rfc822.");
+  expect((await asked("backfill", "text/plain")).body.detail).toBe("Send Content-Type: application/json.");
+  expect((await asked("backfill", "message/rfc822")).body.detail).toBe("Send Content-Type: application/json.");
+  expect((await asked("try", "garbage")).status).toBe(415);
+});
+
 test("the kill switches of mailbox, tenant and fleet are set and lifted", async () => {
   expect((await api.ask("POST", "/v1/mailboxes/help/stop-answering", { key })).body.answeringStopped).toBe(true);
   expect((await api.ask("POST", "/v1/mailboxes/help/start-answering", { key })).body.answeringStopped).toBe(false);

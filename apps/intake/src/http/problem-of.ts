@@ -14,7 +14,7 @@ export function openProblemReader(pingStore: () => Promise<unknown>): ProblemRea
     const { code = "", statusCode = 500 } = (error ?? {}) as { code?: string; statusCode?: number };
     if (code === "bad_cursor") return new ProblemError("bad_cursor");
     if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") {
-      return new ProblemError("unsupported_media_type", "Send Content-Type: application/json.", { closes: true });
+      return new ProblemError("unsupported_media_type", "Its Content-Type is not one.", { closes: true });
     }
     if (code === "FST_ERR_HANDLER_TIMEOUT") return unavailable(error);
     if (statusCode >= 400 && statusCode < 500) return new ProblemError("malformed_request");

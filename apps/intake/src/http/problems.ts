@@ -49,7 +49,7 @@ export const problems = {
   inbound_unreadable: { status: 422, title: "The message cannot be read" },
   delivery_not_held: { status: 409, title: "The delivery is not held" },
   body_too_large: { status: 413, title: "The body is too large" },
-  unsupported_media_type: { status: 415, title: "The body must be JSON, and not compressed" },
+  unsupported_media_type: { status: 415, title: "The body is compressed, or not in a form that the route takes" },
   unknown_account: { status: 422, title: "The message names an account that does not exist" },
   no_account: { status: 422, title: "The tenant has no default account" },
   too_many_failures: { status: 429, title: "Too many failed attempts to authenticate" },

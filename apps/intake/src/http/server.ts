@@ -18,6 +18,8 @@ declare module "fastify" {
     access?: Access;
     /** Whether the admin must name a tenant; tenants' keys always do. */
     tenant?: "required" | "optional";
+    /** What it takes beside JSON, as people are told who send something else. */
+    alsoTakes?: "message/rfc822";
   }
   interface FastifyRequest {
     share: Share | undefined;
@@ -79,8 +81,13 @@ export function buildServer({ guard, limits, telemetry, hasTenant, problemOf, tr
   // Only where a message is what is asked about; it is shown to the route as if it had come in JSON.
   app.addContentTypeParser("message/rfc822", async (request: FastifyRequest, payload: IncomingMessage) => {
     if (!request.share) throw new ProblemError("malformed_request", "This route takes no body.", { closes: true });
+    if (request.routeOptions.config.alsoTakes !== "message/rfc822") throw otherForm(request);
     const bytes = await readBody(payload, request.share, limits);
     return { content: bytes.toString("base64") };
+  });
+
+  app.addContentTypeParser("*", async (request: FastifyRequest) => {
+    throw otherForm(request);
   });
 
   app.addHook("onRequest", async (request, reply) => {
@@ -166,6 +173,12 @@ export function buildServer({ guard, limits, telemetry, hasTenant, problemOf, tr
   }
 
   return app;
+}
+
+function otherForm({ routeOptions }: FastifyRequest): ProblemError {
+  const { alsoTakes } = routeOptions.config;
+  const types = ["application/json", ...(alsoTakes === undefined ? [] : [alsoTakes])].join(" or ");
+  return new ProblemError("unsupported_media_type", `Send Content-Type: ${types}.`, { closes: true });
 }
 
 export type Server = ReturnType<typeof buildServer>;

@@ -154,7 +154,7 @@ export function mailboxRoutes(app: Server, { store, operator }: ApiDeps): void {
   app.post(
     "/v1/mailboxes/:id/try",
     {
-      config: manage,
+      config: { ...manage, alsoTakes: "message/rfc822" },
       schema: {
         tags,
         summary: "Say what would become of a message, without sending anything",
