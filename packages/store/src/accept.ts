@@ -67,10 +67,10 @@ function answer(one: PreparedSubmission, row: AcceptRow | undefined): Acceptance
       return {
         kind: "refused",
         code: "no_account",
-        detail: "no account was named, and the tenant has no default account",
+        detail: "No account was named, and the tenant has no default account.",
       };
     case "account_not_found":
-      return { kind: "refused", code: "account_not_found", detail: `there is no account "${submission.account}"` };
+      return { kind: "refused", code: "account_not_found", detail: `There is no account "${submission.account}".` };
     default:
       return undefined;
   }
@@ -174,7 +174,7 @@ interface EarlierRow {
 function earlierAnswer(submission: Submission, row: EarlierRow): Acceptance {
   const id = submission.id as string;
   if (row.digest !== Buffer.from(submission.digest).toString("hex")) {
-    return { kind: "refused", code: "id_conflict", detail: `the id "${id}" was used for another message` };
+    return { kind: "refused", code: "id_conflict", detail: `The id "${id}" was used for another message.` };
   }
   return {
     kind: "accepted",

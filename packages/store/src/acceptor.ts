@@ -131,7 +131,7 @@ function settleAlone(one: Waiting, error: unknown): void {
   one.resolve({
     kind: "refused",
     code: "busy",
-    detail: "the same id is being submitted elsewhere right now",
+    detail: "The same id is being submitted elsewhere right now.",
     retryAfterSeconds: 1,
   });
 }

@@ -119,7 +119,7 @@ export function openAccounts(db: Database, keys: SecretKeys): Accounts {
         if (tenant.length === 0) return { kind: "tenant_not_found" };
         const before = await read(tx, tenantId, id);
         if (!before && (await countAccounts(tx, tenantId)) >= accountLimits.perTenant) {
-          const detail = `a tenant has at most ${accountLimits.perTenant} accounts`;
+          const detail = `A tenant has at most ${accountLimits.perTenant} accounts.`;
           return { kind: "refused", code: "too_many_accounts", detail };
         }
         const stored = before ? readSecrets(keys, { tenantId, id }, before.secrets, before.secretsKeyId) : {};
@@ -252,7 +252,7 @@ function deleteAccount(
     );
     if (!account) return { kind: "not_found" };
     if (await hasUnfinishedMail(tx, tenantId, account.uid)) {
-      return { kind: "refused", code: "unfinished_mail", detail: "the account has mail that has not ended" };
+      return { kind: "refused", code: "unfinished_mail", detail: "The account has mail that has not ended." };
     }
     await tx.query("delete from mailfleet.accounts where uid = $1", [account.uid]);
     if (account.is_default) {

@@ -69,7 +69,7 @@ export function openApiKeys(db: Database): ApiKeys {
         );
         if (!tenant) return { kind: "tenant_not_found" };
         if (tenant.keys >= apiKeyLimits.perTenant) {
-          const detail = `a tenant has at most ${apiKeyLimits.perTenant} keys`;
+          const detail = `A tenant has at most ${apiKeyLimits.perTenant} keys.`;
           return { kind: "refused", code: "too_many_keys", detail };
         }
         const [apiKey] = await tx.query<ApiKey>(

@@ -191,14 +191,14 @@ export function openInbound(db: Database, blobs: BlobStore | undefined): Inbound
 
     requeue: (tenantId, uid, by) =>
       decide(tenantId, uid, async (tx, found) => {
-        if (found.state === "open") return { kind: "refused", code: "not_ended", detail: "it has not ended" };
+        if (found.state === "open") return { kind: "refused", code: "not_ended", detail: "It has not ended." };
         const [mailbox] = await tx.query(
           `select from mailfleet.mailboxes m join mailfleet.inbound i on i.mailbox_uid = m.uid where i.tenant_id = $1 and i.uid = $2`,
           [tenantId, uid],
         );
-        if (!mailbox) return { kind: "refused", code: "mailbox_gone", detail: "its mailbox was deleted" };
+        if (!mailbox) return { kind: "refused", code: "mailbox_gone", detail: "Its mailbox was deleted." };
         if (found.state === "answered")
-          return { kind: "refused", code: "was_answered", detail: "it was answered; no message is answered twice" };
+          return { kind: "refused", code: "was_answered", detail: "It was answered; no message is answered twice." };
         await tx.query(
           `update mailfleet.inbound set state = 'open', reason = null, detail = null, ended_at = null, run = run + 1, draft = null,
              transcript = null, decided_by = null, decided_at = null where tenant_id = $1 and uid = $2`,
@@ -259,7 +259,11 @@ export function openInbound(db: Database, blobs: BlobStore | undefined): Inbound
   };
 }
 
-const notWaiting = { kind: "refused", code: "not_awaiting_approval", detail: "it does not wait for approval" } as const;
+const notWaiting = {
+  kind: "refused",
+  code: "not_awaiting_approval",
+  detail: "It does not wait for approval.",
+} as const;
 
 async function decided(sql: Sql, tenantId: string, uid: string, by: string): Promise<void> {
   await sql.query(

@@ -144,7 +144,7 @@ export function openMailboxes(db: Database, keys: SecretKeys): Mailboxes {
             [tenantId],
           );
           if ((row?.n ?? 0) >= mailboxLimits.perTenant) {
-            const detail = `a tenant has at most ${mailboxLimits.perTenant} mailboxes`;
+            const detail = `A tenant has at most ${mailboxLimits.perTenant} mailboxes.`;
             return { kind: "refused", code: "too_many_mailboxes", detail };
           }
         }

@@ -40,7 +40,7 @@ export async function release(
   if (!held) {
     const found = await tx.query("select from mailfleet.deliveries where tenant_id = $1 and uid = $2", [tenantId, id]);
     if (found.length === 0) return { kind: "not_found" };
-    return { kind: "refused", code: "not_held", detail: "only a held delivery can be released" };
+    return { kind: "refused", code: "not_held", detail: "Only a held delivery can be released." };
   }
 
   await tx.query(

@@ -90,11 +90,11 @@ function refuse({ state, repeated, has_content, has_account }: Ended): Resent | 
     code,
     detail,
   });
-  if (state === "open") return refused("not_ended", "the delivery has not ended");
-  if (state === "sent") return refused("already_sent", "the delivery was sent");
+  if (state === "open") return refused("not_ended", "The delivery has not ended.");
+  if (state === "sent") return refused("already_sent", "The delivery was sent.");
   if (repeated)
-    return refused("already_resent", "the delivery was resent before; if that one ended unsent, resend that one");
-  if (!has_content) return refused("content_gone", "the message's content is not kept any more");
-  if (!has_account) return refused("account_gone", "the delivery's account was deleted");
+    return refused("already_resent", "The delivery was resent before; if that one ended unsent, resend that one.");
+  if (!has_content) return refused("content_gone", "The message's content is not kept any more.");
+  if (!has_account) return refused("account_gone", "The delivery's account was deleted.");
   return undefined;
 }

@@ -161,7 +161,7 @@ async function mayGo(tx: Tx, id: string): Promise<true | Exclude<TenantDeletion,
   return {
     kind: "refused",
     code: "unfinished_mail",
-    detail: "the tenant has mail that has not ended; cancel it first",
+    detail: "The tenant has mail that has not ended; cancel it first.",
   };
 }
 

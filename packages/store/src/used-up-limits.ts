@@ -43,7 +43,7 @@ async function refusal(db: Database, accountUid: number, submission: Submission)
   return {
     kind: "refused",
     code: "rate_limited",
-    detail: "a limit of the account is used up, and the account rejects what is above it",
+    detail: "A limit of the account is used up, and the account rejects what is above it.",
     retryAfterSeconds: Math.max(1, row.seconds),
   };
 }

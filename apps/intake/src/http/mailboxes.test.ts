@@ -220,9 +220,10 @@ test("a message's story is told from arrival to its answer, and what was answere
   const [again] = (await store.answering.claim(watcher.id, 1, 1)) as [Ticket];
   expect(again.approved).toMatchObject({ text: "edited" });
   await store.answering.end(again, { state: "failed", reason: "no_account" });
-  expect((await api.ask("POST", `/v1/inbound/${uid}/reject`, { key, body: {} })).body.code).toBe(
-    "inbound_not_awaiting_approval",
-  );
+  expect((await api.ask("POST", `/v1/inbound/${uid}/reject`, { key, body: {} })).body).toMatchObject({
+    code: "inbound_not_awaiting_approval",
+    detail: "It does not wait for approval.",
+  });
   expect((await api.ask("POST", `/v1/inbound/${uid}/requeue`, { key })).body).toMatchObject({
     state: "pending",
     run: 2,
