@@ -24,7 +24,9 @@ export function addSend(program: Command, terminal: Terminal): void {
     .addOption(new Option("--priority <priority>", "among the tenant's mail").choices(priorities))
     .option("--send-at <time>", "not before this time (RFC 3339)")
     .option("--wait", "until every delivery has ended; fails unless all were sent")
-    .option("--timeout <duration>", "how long to wait at most", durationMs, 300_000)
+    .addOption(
+      new Option("--timeout <duration>", "how long to wait at most").argParser(durationMs).default(300_000, "5m"),
+    )
     .action(onApiFor(terminal, send));
 }
 
