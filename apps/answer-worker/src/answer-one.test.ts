@@ -274,9 +274,9 @@ test("a message that a person took away while it waited is theirs, unless all ma
   await rig.store.mailboxes.open(mailbox.uid, 2);
   await answerOne(rig.deps, second, new AbortController().signal);
   const ends = await Promise.all(uids.map((uid) => rig.story("gone", uid)));
-  expect(ends.map(({ state, reason }) => [state, reason]).toSorted()).toEqual([
-    ["answered", null],
-    ["skipped", "already_seen"],
+  expect(ends.map(({ state, reason, detail }) => [state, reason, detail]).toSorted()).toEqual([
+    ["answered", null, null],
+    ["skipped", "already_seen", "A person has moved or deleted it."],
   ]);
 });
 

@@ -115,6 +115,12 @@ describe("who was faster", () => {
   });
 });
 
+test("what a person has opened and what a person has taken away are told apart", () => {
+  const detailOf = (flags: readonly string[]) => judgeInbound(facts({ flags }))?.detail;
+  expect(detailOf(["\\Seen"])).toBe("A person has opened it.");
+  expect(detailOf(["\\Seen", "\\Deleted"])).toBe("A person has moved or deleted it.");
+});
+
 describe("age, by Date and by arrival, whichever is later", () => {
   const written = (hours: number) => ({ message: { ...message, date: hoursAgo(hours) } });
   const rows: readonly [string, Partial<InboundFacts>, string | undefined][] = [

@@ -95,7 +95,9 @@ const byAlreadyAnswered: Rule = ({ settings, flags, isAskedFor, limitReached }) 
   if (limitReached === "already_answered") {
     return { reason: "already_answered", detail: "Another copy of the message was answered." };
   }
-  return settings.take === "unseen" && !isAskedFor && carries("\\seen") ? { reason: "already_seen" } : undefined;
+  if (settings.take !== "unseen" || isAskedFor || !carries("\\seen")) return undefined;
+  const detail = carries("\\deleted") ? "A person has moved or deleted it." : "A person has opened it.";
+  return { reason: "already_seen", detail };
 };
 
 /** A clock may be wrong; by more than this, and Date is not believed. */

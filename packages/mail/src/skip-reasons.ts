@@ -8,7 +8,8 @@ const meanings = {
   filtered: "The message does not match the mailbox's filters.",
   sender_blocked: "The sender is in the mailbox's blockedSenders.",
   sender_not_allowed: "The mailbox has allowedSenders, and the sender is not among them.",
-  already_seen: "A person had opened the message before we took it, and the mailbox takes unseen mail only.",
+  already_seen:
+    "A person had opened the message, or taken it away, before we answered it, and the mailbox takes unseen mail only.",
   already_answered: "The message carries \\Answered, or a reply to it lies in Sent.",
   too_old: "The message is older than the mailbox's maxAge.",
   before_start: "The message arrived before the moment from which the mailbox is answered.",

@@ -159,7 +159,8 @@ async function endLook(sql: Sql, inboundUid: string, outcome: ActionOutcome): Pr
   );
   if (outcome.kind === "looked") {
     const { flags, isReplied, isGone } = outcome;
-    const seen = [...new Set([...flags, ...(isReplied ? ["\\Answered"] : []), ...(isGone ? ["\\Seen"] : [])])];
+    const inferred = [...(isReplied ? ["\\Answered"] : []), ...(isGone ? ["\\Seen", "\\Deleted"] : [])];
+    const seen = [...new Set([...flags, ...inferred])];
     await sql.query("update mailfleet.inbound set flags = $2 where uid = $1", [inboundUid, seen]);
   }
 }
