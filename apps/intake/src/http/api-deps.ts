@@ -28,7 +28,7 @@ export interface ApiDeps {
   readonly wake: (accountUid: number, options: { readonly express: boolean }) => void;
   /** Asks for work on what came in; likewise. */
   readonly wakeAnswer: (inboundUid: string) => void;
-  readonly parser: Pick<Parser, "extractAttachment">;
+  readonly parser: Pick<Parser, "parse" | "extractAttachment">;
   readonly operator: OperatorConfig;
   readonly sendable: Sendable;
   readonly inboundScale: InboundScale;

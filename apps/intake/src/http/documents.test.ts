@@ -39,6 +39,7 @@ test("the document is OpenAPI 3.1 and has every route of the contract", () => {
     "get /v1/deliveries/{id}",
     "get /v1/inbound",
     "get /v1/inbound/{id}",
+    "get /v1/inbound/{id}/attachments",
     "get /v1/inbound/{id}/attachments/{n}",
     "get /v1/inbound/{id}/content",
     "get /v1/mailboxes",

@@ -185,6 +185,10 @@ test("a message's story is told from arrival to its answer, and what was answere
   const headers = { authorization: `Bearer ${key}` };
   const raw = await fetch(`${api.intake.apiUrl}/v1/inbound/${uid}/content`, { headers });
   expect(Buffer.from(await raw.arrayBuffer()).equals(content)).toBe(true);
+  expect((await api.ask("GET", `/v1/inbound/${uid}/attachments`, { key })).body).toEqual({
+    items: [{ n: 0, filename: "page.html", contentType: "text/html", sizeBytes: 18 }],
+  });
+  expect((await api.ask("GET", `/v1/inbound/${uid}/attachments`, { key: otherKey })).status).toBe(404);
   const attachment = await fetch(`${api.intake.apiUrl}/v1/inbound/${uid}/attachments/0`, { headers });
   expect([attachment.headers.get("content-type"), await attachment.text()]).toEqual([
     "application/octet-stream",

@@ -7,6 +7,7 @@ import { type ProblemCode, ProblemError } from "../problems.ts";
 import {
   approveInput,
   attachmentParams,
+  attachments,
   inboundDetail,
   inboundMessage,
   inboundQuery,
@@ -114,6 +115,30 @@ export function inboundRoutes(app: Server, { store, parser, wakeAnswer }: ApiDep
   );
 
   app.get(
+    "/v1/inbound/:id/attachments",
+    {
+      config: read,
+      schema: {
+        tags,
+        summary: "List a message's attachments",
+        params,
+        response: { 200: attachments, default: problemResponse },
+      },
+    },
+    async (request) => {
+      const parsed = await parser.parse(await readWhole(await contentOf(tenantIdOf(request), request.params.id)));
+      if (!parsed.ok) throw unread(parsed);
+      const items = parsed.message.attachments.map(({ number, filename = null, contentType, sizeBytes }) => ({
+        n: number,
+        filename,
+        contentType,
+        sizeBytes,
+      }));
+      return { items };
+    },
+  );
+
+  app.get(
     "/v1/inbound/:id/attachments/:n",
     {
       config: read,
@@ -128,13 +153,7 @@ export function inboundRoutes(app: Server, { store, parser, wakeAnswer }: ApiDep
       const content = await contentOf(tenantIdOf(request), request.params.id);
       const bytes = await readWhole(content);
       const extracted = await parser.extractAttachment(bytes, request.params.n);
-      if (!extracted.ok && extracted.code === "busy") throw new ProblemError("overloaded", extracted.detail);
-      if (!extracted.ok) {
-        throw new ProblemError(
-          extracted.code === "no_such_attachment" ? "attachment_not_found" : "inbound_unreadable",
-          extracted.detail,
-        );
-      }
+      if (!extracted.ok) throw unread(extracted);
       const { filename, content: attached } = extracted.attachment;
       // Never shown as what the sender says it is: a page of theirs would run as ours.
       reply
@@ -212,6 +231,13 @@ export function inboundRoutes(app: Server, { store, parser, wakeAnswer }: ApiDep
       return story(tenantId, request.params.id);
     },
   );
+}
+
+type Unread = Extract<Awaited<ReturnType<ApiDeps["parser"]["extractAttachment"]>>, { ok: false }>;
+
+function unread({ code, detail }: Unread): ProblemError {
+  if (code === "busy") return new ProblemError("overloaded", detail);
+  return new ProblemError(code === "no_such_attachment" ? "attachment_not_found" : "inbound_unreadable", detail);
 }
 
 const asItIs = (payload: unknown) => payload as string;

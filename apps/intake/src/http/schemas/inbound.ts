@@ -66,6 +66,19 @@ export const inboundDetail = inboundMessage
   })
   .meta({ id: "InboundDetail" });
 
+export const attachments = z
+  .object({
+    items: z.array(
+      z.object({
+        n: z.int().describe("Its number in `/attachments/{n}`."),
+        filename: z.string().nullable(),
+        contentType: z.string().describe("What its sender says it is."),
+        sizeBytes: z.int().describe("Decoded."),
+      }),
+    ),
+  })
+  .meta({ id: "InboundAttachments" });
+
 export const inboundQuery = z.strictObject({
   mailbox: id.optional(),
   state: state.optional(),
