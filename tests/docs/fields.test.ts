@@ -1,6 +1,6 @@
 /** The tables of a mailbox's settings, of reasons and of failures say what the code has, and nothing that it has not. */
 import { checkOperatorConfig } from "@mailfleet/answer";
-import { skipMeanings } from "@mailfleet/mail";
+import { inboundReasons, skipMeanings } from "@mailfleet/mail";
 import { describe, expect, test } from "vitest";
 import { signWebhook } from "../../packages/answer/src/webhook-signature.ts";
 import { readSources } from "../tidy/sources.ts";
@@ -44,6 +44,14 @@ test("every code with which a try to answer fails stands on its page, and no oth
   for (const name of new Set(made)) expect(named, name).toContain(name);
   const all = code.map(({ text }) => text).join("\n");
   for (const name of named.filter((one) => !one.includes("…"))) expect(all, name).toContain(`"${name}"`);
+});
+
+test("messages can be asked for by every reason that stands on the pages", () => {
+  const codes = [...cellsOf(section(pages.inbound, "reasons")), ...cellsOf(section(pages.answering, "failures"))]
+    .map(([cell = ""]) => cell.replaceAll("`", ""))
+    .filter((code) => !code.includes("…"));
+  expect(codes.length).toBeGreaterThan(50);
+  expect(codes.filter((code) => !inboundReasons.has(code))).toEqual([]);
 });
 
 test("the operator's file on the page is one that a process starts with", () => {

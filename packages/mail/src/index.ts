@@ -18,6 +18,7 @@ export { formatDate, type HeaderField } from "./field.ts";
 export * from "./fingerprint.ts";
 export * from "./html.ts";
 export * from "./ids.ts";
+export * from "./inbound-reasons.ts";
 export * from "./listed-message.ts";
 export * from "./loop-guard/judge-automatic.ts";
 export * from "./loop-header.ts";

@@ -241,6 +241,14 @@ test("a message's story is told from arrival to its answer, and what was answere
   });
 });
 
+test("a reason that no message has is refused, and not taken for an empty list", async () => {
+  const asked = (reason: string) => api.ask("GET", `/v1/inbound?reason=${reason}`, { key });
+  expect((await asked("hourly_cap")).status).toBe(200);
+  expect((await asked("webhook_timeout")).status).toBe(200);
+  const refused = await asked("hourly_cup");
+  expect([refused.status, refused.body.errors]).toMatchObject([400, [{ path: "/reason", code: "bad_value" }]]);
+});
+
 test("a question is answered by a worker, and without one says which is missing", async () => {
   const { store } = api;
   const asked = api.ask("POST", "/v1/mailboxes/help/try", {

@@ -1,4 +1,5 @@
 /** What came in, as the API shows it. */
+import { inboundReasons } from "@mailfleet/mail";
 import { inboundStates } from "@mailfleet/store";
 import { z } from "zod";
 import { paging } from "./paging.ts";
@@ -84,7 +85,10 @@ export const inboundQuery = z.strictObject({
   state: state.optional(),
   reason: z
     .string()
-    .regex(/^[a-z][a-z_]{0,63}$/, "A reason code.")
+    .max(64, { abort: true })
+    .superRefine((reason, context) => {
+      if (!inboundReasons.has(reason)) issue(context, "bad_value", "No message has this reason.");
+    })
     .optional(),
   from: address.optional(),
   after: instant.optional().describe("Recorded at or after (RFC 3339)."),
