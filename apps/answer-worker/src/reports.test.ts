@@ -83,7 +83,12 @@ test("in a mailbox that answers a report is recorded whoever may write to it, an
   const { uid, verp } = await delivery("answers");
   const real = await mailbox.arrive(bounceTo(verp));
   await rig.answerAll();
-  expect(await rig.story("answers", real)).toMatchObject({ state: "skipped", reason: "delivery_report", answer: null });
+  expect(await rig.story("answers", real)).toMatchObject({
+    state: "skipped",
+    reason: "delivery_report",
+    detail: `delivery_status for ${uid}: suppressed`,
+    answer: null,
+  });
   expect((await rig.store.deliveries.get("answers", uid))?.reports).toHaveLength(1);
 });
 

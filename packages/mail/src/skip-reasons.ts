@@ -48,7 +48,7 @@ const meanings = {
 
   // Mailboxes of role bounces.
   bounce_recorded: "The report was recorded with the delivery that it is about.",
-  bounce_unmatched: "The report names no delivery of ours, or its signature is not ours; it changed nothing.",
+  bounce_unmatched: "The report names no delivery of the tenant's; it changed nothing.",
   not_a_report: "The mailbox's role is bounces, and the message is not a report.",
 } as const satisfies Readonly<Record<string, string>>;
 
