@@ -4,6 +4,8 @@ import type { Sql } from "./database.ts";
 const messagesPerPortion = 500;
 /** Rows of small tables that go in one statement. */
 const rowsPerPortion = 10_000;
+/** Mailboxes whose rows are looked for in one statement. */
+const mailboxesPerPortion = 500;
 
 /** Deletes what a tenant's ended mail has left, in portions. Content in the blob store becomes an orphan and goes later. */
 export async function purgeHistory(sql: Sql, tenantId: string): Promise<void> {
@@ -47,11 +49,33 @@ export async function purgeHistory(sql: Sql, tenantId: string): Promise<void> {
     );
     return row?.n ?? 0;
   });
-  for (const table of ["fingerprints", "model_usage", "answering_stops", "questions"]) {
+  await purgeMailboxes(sql, tenantId);
+  for (const table of ["model_usage", "answering_stops", "questions"]) {
     await sql.query(`delete from mailfleet.${table} where tenant_id = $1`, [tenantId]);
   }
   await sql.query("delete from mailfleet.dead_letters where tenant_id = $1", [tenantId]);
   await sql.query("delete from mailfleet.tallies where tenant_id = $1", [tenantId]);
+}
+
+/** By the mailboxes' numbers, so that the database knows how little they have, and does not read the whole fleet's for each. */
+async function purgeMailboxes(sql: Sql, tenantId: string): Promise<void> {
+  const all = await sql.query<{ uid: number }>("select uid from mailfleet.mailboxes where tenant_id = $1", [tenantId]);
+  const uids = all.map(({ uid }) => uid);
+  for (let at = 0; at < uids.length; at += mailboxesPerPortion) {
+    const some = uids.slice(at, at + mailboxesPerPortion);
+    for (const table of ["fingerprints", "mailbox_actions"]) {
+      await inPortions(rowsPerPortion, async () => {
+        const [row] = await sql.query<{ n: number }>(
+          `with gone as (
+             delete from mailfleet.${table} where ctid = any (array(
+               select ctid from mailfleet.${table} where mailbox_uid = any ($1) limit $2)) returning 1)
+           select count(*) as n from gone`,
+          [some, rowsPerPortion],
+        );
+        return row?.n ?? 0;
+      });
+    }
+  }
 }
 
 async function inPortions(size: number, deletePortion: () => Promise<number>): Promise<void> {

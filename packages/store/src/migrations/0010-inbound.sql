@@ -194,6 +194,8 @@ create table mailfleet.mailbox_actions (
 );
 alter table mailfleet.mailbox_actions alter column bytes set storage external;
 create index mailbox_actions_open on mailfleet.mailbox_actions (mailbox_uid, id) where done_at is null;
+-- Deleting a mailbox looks for its actions, those that are done too.
+create index mailbox_actions_mailbox on mailfleet.mailbox_actions (mailbox_uid, id);
 create index mailbox_actions_done on mailfleet.mailbox_actions (done_at) where done_at is not null;
 create index mailbox_actions_inbound on mailfleet.mailbox_actions (inbound_uid) where inbound_uid is not null;
 
