@@ -5,6 +5,9 @@ import type { Hands } from "./hands.ts";
 /** What one tick gives back of lapsed workers' messages. */
 const lapsedPerTick = 500;
 
+/** What one tick sets aside of what came into stopped mailboxes. */
+const stoppedPerTick = 1_000;
+
 /** No claim's reply is heard later than this. */
 const unheardMs = 60_000;
 
@@ -27,5 +30,6 @@ export async function sweep({
   telemetry.sweepRepaired({ kind: "answers_lapsed", count: await answering.returnLapsed(lapsedPerTick) });
   const unheard = await answering.returnUnheard(workerId, hands.held(), unheardMs);
   telemetry.sweepRepaired({ kind: "answers_unheard", count: unheard });
+  await answering.setStoppedAside(stoppedPerTick);
   await hands.fill();
 }

@@ -47,6 +47,9 @@ export interface TroublingMessage {
   readonly limits: AnswerLimits;
 }
 
+/** Why an answerer is not to be troubled with one message more. */
+export type TooOften = "too_many_answers" | "hourly_cap";
+
 export type Answered =
   | { readonly kind: "answered"; readonly messageUid?: string; readonly accountUid?: number }
   /** It is in other hands by now, or has ended: nothing was written. */
@@ -156,18 +159,16 @@ const messagesPerAnswer = 3;
 
 /**
  * Why an answerer is not to be troubled with one message more: what was forwarded, waits for approval, or had a model
- * called in vain counts here, as none of it counts as an answer. Reads what the mailbox took in within a day.
+ * called in vain counts here, as none of it counts as an answer. Reads what somebody was troubled with within a day.
  */
 export async function troubledTooOften(
   sql: Sql,
   { mailboxUid, inboundUid, correspondent, limits }: TroublingMessage,
-): Promise<"too_many_answers" | "hourly_cap" | undefined> {
+): Promise<TooOften | undefined> {
   const [counts] = await sql.query<{ today: number; hour: number }>(
-    `select count(*) filter (where i.correspondent = $2) as today,
-       count(*) filter (where coalesce(i.ended_at, i.received_at) > now() - interval '1 hour') as hour
-     from mailfleet.inbound i
-     where i.mailbox_uid = $1 and i.uid >= mailfleet.uuid_floor(now() - interval '1 day') and i.uid <> $3
-       and (i.draft is not null or i.transcript is not null or i.reason = 'escalated')`,
+    `select count(*) filter (where i.correspondent = $2 and i.received_at > now() - interval '1 day') as today,
+       count(*) filter (where i.troubled_at > now() - interval '1 hour') as hour
+     from mailfleet.inbound i where i.mailbox_uid = $1 and i.troubled_at > now() - interval '1 day' and i.uid <> $3`,
     [mailboxUid, correspondent, inboundUid],
   );
   const { today = 0, hour = 0 } = counts ?? {};

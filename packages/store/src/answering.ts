@@ -10,6 +10,7 @@ import {
   limitReached,
   NotAccepted,
   Refusal,
+  type TooOften,
   type TroublingMessage,
   troubledTooOften,
 } from "./answer-transaction.ts";
@@ -17,6 +18,7 @@ import type { BlobStore } from "./blob.ts";
 import { type ContentRow, contentOf, readWhole } from "./content.ts";
 import type { Database, Tx } from "./database.ts";
 import { type MailboxAction, requestActions } from "./mailbox-actions.ts";
+import { setNewAside } from "./stopped-tickets.ts";
 import type { Submission } from "./submission.ts";
 import {
   type ApprovedDraft,
@@ -94,6 +96,8 @@ export interface Answering {
     readonly againMs: number;
     readonly limit: number;
   }): Promise<number>;
+  /** What came into mailboxes after their kill switches were set is put where no claim has to step over it; at most `limit`. */
+  setStoppedAside(limit: number): Promise<void>;
   /** Whether it is still the ticket's worker's, under its fence. */
   holds(ticket: Ticket): Promise<boolean>;
   /** Earlier messages of a thread with one correspondent, oldest first; `text` is what was sent, or the message's content. */
@@ -106,7 +110,7 @@ export interface Answering {
   /** What `answer` would refuse for as things are now; asked before an answerer is troubled. */
   limitReached(answer: LimitedAnswer): Promise<LimitReached | undefined>;
   /** Asked before an answerer is troubled: what it was troubled with lately, and has not answered, is limited, too. */
-  troubledTooOften(message: TroublingMessage): Promise<"too_many_answers" | "hourly_cap" | undefined>;
+  troubledTooOften(message: TroublingMessage): Promise<TooOften | undefined>;
   /** Whether work on it may go on: it is in the worker's hands, and nothing has stopped answering. */
   mayGoOn(ticket: Ticket): Promise<"yes" | "stopped" | "lost">;
   /** What the worker has in hand and must let go of: a kill switch was set meanwhile, or its tenant suspended. */
@@ -263,6 +267,8 @@ export function openAnswering(db: Database, blobs: BlobStore | undefined): Answe
       );
       return rows.length;
     },
+
+    setStoppedAside: (limit) => setNewAside(db, limit),
 
     holds: async (ticket) =>
       (await db.query(`select from mailfleet.answering a where ${isMine}`, mine(ticket))).length > 0,

@@ -174,7 +174,7 @@ export function openFollowing(db: Database): Following {
          where u.uid not in (
            select i.imap_uid from mailfleet.inbound i
            join mailfleet.mailbox_positions p on p.mailbox_uid = i.mailbox_uid and p.epoch = i.epoch
-           where i.mailbox_uid = $1 and i.folder = $2 and i.uid_validity = $3 and not (
+           where i.mailbox_uid = $1 and i.imap_uid = any ($4) and i.folder = $2 and i.uid_validity = $3 and not (
              $5::boolean and i.state = 'skipped' and i.reason in ('before_start', 'too_old') and not i.has_content)) order by 1`,
         [mailboxUid, folder, uidValidity, imapUids, isAskedFor],
       );
@@ -185,9 +185,14 @@ export function openFollowing(db: Database): Following {
       const rows = await db.query<{ tenant_id: string; n: number; workable: number }>(
         `select a.tenant_id, count(*) as n, count(*) filter (where t.state = 'active' and not m.answering_stopped and not exists (
              select from mailfleet.answering_stops s where s.tenant_id in ('', a.tenant_id))) as workable
-         from mailfleet.answering a
+         from (
+           -- One index for each: what waits for a person is more than all of these, and is not looked at.
+           select tenant_id, mailbox_uid from mailfleet.answering where state = 'ready' and due_at <= now()
+           union all select tenant_id, mailbox_uid from mailfleet.answering where state = 'claimed'
+           union all select tenant_id, mailbox_uid from mailfleet.answering where state = 'stopped' and due_at <= now()
+         ) as a
          join mailfleet.tenants t on t.id = a.tenant_id join mailfleet.mailboxes m on m.uid = a.mailbox_uid
-         where a.state in ('ready', 'claimed') and a.due_at <= now() group by a.tenant_id`,
+         group by a.tenant_id`,
       );
       return {
         count: rows.reduce((sum, { workable }) => sum + workable, 0),

@@ -25,7 +25,7 @@ export async function readInboundDepth(sql: Sql, tenantId?: string): Promise<Inb
     oldest: number | null;
     mailboxes: Record<string, number> | null;
   }>(
-    `select count(*) filter (where state in ('ready', 'looking')) as pending,
+    `select count(*) filter (where state in ('ready', 'looking', 'stopped')) as pending,
        count(*) filter (where state = 'claimed') as answering,
        count(*) filter (where state = 'approval') as approval,
        extract(epoch from now() - min(due_at) filter (where state = 'ready' and due_at <= now() and not is_stopped))::float8 as oldest,

@@ -124,8 +124,17 @@ const columns = `i.uid, i.tenant_id as "tenantId", m.id as mailbox, i.message_id
     i.folder, i.uid_validity as "uidValidity", i.imap_uid as "imapUid", i.flags, i.arrived_at as "arrivedAt",
     i.received_at as "receivedAt", i.size_bytes as "sizeBytes", i.has_content as "hasContent", ${state} as state, i.reason, i.detail,
     i.ended_at as "endedAt", i.run, i.tries, a.due_at as "dueAt", i.correspondent`;
-const from = `from mailfleet.inbound i left join mailfleet.answering a on a.inbound_uid = i.uid
-  left join mailfleet.mailboxes m on m.uid = i.mailbox_uid`;
+const mailboxOf = "left join mailfleet.mailboxes m on m.uid = i.mailbox_uid";
+const from = `from mailfleet.inbound i left join mailfleet.answering a on a.inbound_uid = i.uid ${mailboxOf}`;
+/** What has not ended is found by its ticket: it is little, and a tenant's history is long. */
+const fromOpen = `from mailfleet.answering a join mailfleet.inbound i on i.uid = a.inbound_uid and i.state = 'open' ${mailboxOf}`;
+const ticketStates: Readonly<Partial<Record<InboundState, string>>> = {
+  pending: "(a.state = 'ready' or a.state = 'looking' or a.state = 'stopped')",
+  answering: "a.state = 'claimed'",
+  awaiting_approval: "a.state = 'approval'",
+};
+
+const mailboxUid = "(select o.uid from mailfleet.mailboxes o where o.tenant_id = ? and o.id = ?)";
 
 export function openInbound(db: Database, blobs: BlobStore | undefined): Inbound {
   /** Locks the ticket, if there is one, and then the message. */
@@ -155,17 +164,20 @@ export function openInbound(db: Database, blobs: BlobStore | undefined): Inbound
 
     async list(tenantId, { mailbox, state: wanted, reason, from: sender, after, before, ...page }) {
       const where = openWhere();
-      where.and("i.tenant_id = ?", tenantId);
-      where.andIf("m.id = ?", mailbox);
-      where.andIf(`${state} = ?`, wanted);
+      const ticket = wanted && ticketStates[wanted];
+      const [tables, key] = ticket ? [fromOpen, "a.inbound_uid"] : [from, "i.uid"];
+      where.and(`${ticket ? "a" : "i"}.tenant_id = ?`, tenantId);
+      if (mailbox !== undefined) where.and(`i.mailbox_uid = ${mailboxUid}`, tenantId, mailbox);
+      if (ticket) where.and(ticket);
+      else where.andIf("i.state = ?", wanted);
       where.andIf("i.reason = ?", reason);
       where.andIf("i.header_from = ?", sender);
-      filterTimes(where, "i.uid", "i.received_at", { ...(after && { after }), ...(before && { before }) });
-      where.andIf("i.uid < ?::uuid", readCursor(page, "uuid"));
+      filterTimes(where, key, "i.received_at", { ...(after && { after }), ...(before && { before }) });
+      where.andIf(`${key} < ?::uuid`, readCursor(page, "uuid"));
       const limit = where.parameter(pageSize(page) + 1);
       const rows = await db.asTenant(tenantId, (tx) =>
         tx.query<InboundMessage>(
-          `select ${columns} ${from} ${where.text} order by i.uid desc limit ${limit}`,
+          `select ${columns} ${tables} ${where.text} order by ${key} desc limit ${limit}`,
           where.values,
         ),
       );
@@ -201,7 +213,7 @@ export function openInbound(db: Database, blobs: BlobStore | undefined): Inbound
           return { kind: "refused", code: "was_answered", detail: "It was answered; no message is answered twice." };
         await tx.query(
           `update mailfleet.inbound set state = 'open', reason = null, detail = null, ended_at = null, run = run + 1, draft = null,
-             transcript = null, decided_by = null, decided_at = null where tenant_id = $1 and uid = $2`,
+             transcript = null, troubled_at = null, decided_by = null, decided_at = null where tenant_id = $1 and uid = $2`,
           [tenantId, uid],
         );
         await tx.query(

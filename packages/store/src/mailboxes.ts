@@ -11,6 +11,7 @@ import {
 } from "./mailbox-secrets.ts";
 import { type Page, type PageRequest, pageOf, pageSize, readCursor } from "./page.ts";
 import type { SecretKeys } from "./seal.ts";
+import { bringBack, setAside } from "./stopped-tickets.ts";
 
 /** What a mailbox's owner last said of it. */
 export type MailboxState =
@@ -222,11 +223,14 @@ export function openMailboxes(db: Database, keys: SecretKeys): Mailboxes {
       }),
 
     setAnswering: (tenantId, id, stopped) =>
-      change(
-        tenantId,
-        `update mailfleet.mailboxes set answering_stopped = $3 where tenant_id = $1 and id = $2 returning 1`,
-        [tenantId, id, stopped],
-      ),
+      db.asTenant(tenantId, async (tx) => {
+        const [mailbox] = await tx.query<{ uid: number }>(
+          "update mailfleet.mailboxes set answering_stopped = $3 where tenant_id = $1 and id = $2 returning uid",
+          [tenantId, id, stopped],
+        );
+        if (mailbox) await (stopped ? setAside : bringBack)(tx, mailbox.uid);
+        return mailbox !== undefined;
+      }),
 
     backfill: (tenantId, id, { since, until }) =>
       change(

@@ -82,7 +82,8 @@ export async function close(
   end: { readonly state: "answered" | "skipped" | "failed"; readonly reason?: string; readonly detail?: string },
 ): Promise<void> {
   await sql.query(
-    "update mailfleet.inbound set state = $2, reason = $3, detail = $4, ended_at = now() where uid = $1",
+    `update mailfleet.inbound set state = $2, reason = $3, detail = $4, ended_at = now(),
+       troubled_at = case when $3 = 'escalated' then now() else troubled_at end where uid = $1`,
     [inboundUid, end.state, end.reason ?? null, end.detail ?? null],
   );
 }
@@ -97,7 +98,8 @@ export async function keep(
   const { correspondent, draft, transcript, reason, detail } = facts;
   await sql.query(
     `update mailfleet.inbound set correspondent = coalesce($2, correspondent), draft = coalesce($3, draft),
-       transcript = coalesce($4, transcript), reason = coalesce($5, reason), detail = coalesce($6, detail), tries = tries + $7
+       transcript = coalesce($4, transcript), reason = coalesce($5, reason), detail = coalesce($6, detail), tries = tries + $7,
+       troubled_at = case when coalesce($3::jsonb, $4::jsonb) is not null then now() else troubled_at end
      where uid = $1`,
     [
       inboundUid,

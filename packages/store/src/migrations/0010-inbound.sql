@@ -19,6 +19,7 @@ create table mailfleet.mailboxes (
 -- What has changed a moment ago is asked for all the time.
 create index mailboxes_updated on mailfleet.mailboxes (updated_at);
 create index tenants_updated on mailfleet.tenants (updated_at);
+create index mailboxes_stopped on mailfleet.mailboxes (uid) where answering_stopped;
 
 -- Where following stands. Written by the owner of the shard alone, under its fence, save for what the tenant asks for.
 create table mailfleet.mailbox_positions (
@@ -94,6 +95,8 @@ create table mailfleet.inbound (
   run smallint not null default 1,
   tries integer not null default 0,
   correspondent text,
+  -- When an answerer, or whoever it forwards to, was last troubled with it; absent where nobody was.
+  troubled_at timestamptz,
   -- What was made of it: {subject, text, html, to, from}; the latest.
   draft jsonb,
   transcript jsonb,
@@ -102,6 +105,9 @@ create table mailfleet.inbound (
 ) partition by range (uid);
 create index inbound_tenant on mailfleet.inbound (tenant_id, uid);
 create index inbound_mailbox on mailfleet.inbound (mailbox_uid, uid);
+create index inbound_place on mailfleet.inbound (mailbox_uid, imap_uid);
+-- Without the correspondent, which is written for most of what is skipped: that update is to touch no index.
+create index inbound_troubled on mailfleet.inbound (mailbox_uid, troubled_at) where troubled_at is not null;
 
 create table mailfleet.inbound_contents (
   inbound_uid uuid primary key,
@@ -150,12 +156,13 @@ create table mailfleet.fingerprints (
 
 -- A message that waits for its end: a narrow table that shrinks.
 --   ready: may be worked on from due_at; claimed: in a worker's hands; looking: its watcher looks whether a person was faster,
---   or fetches its content; approval: waits for a person.
+--   or fetches its content; approval: waits for a person; stopped: its mailbox's kill switch is on, so that no claim has to
+--   step over it.
 create table mailfleet.answering (
   inbound_uid uuid primary key,
   tenant_id text not null,
   mailbox_uid bigint not null,
-  state text not null default 'ready' check (state in ('ready', 'claimed', 'looking', 'approval')),
+  state text not null default 'ready' check (state in ('ready', 'claimed', 'looking', 'approval', 'stopped')),
   due_at timestamptz not null default now(),
   worker bigint,
   -- Grows with every claim, so that a worker that was given up changes nothing.
@@ -171,7 +178,9 @@ create table mailfleet.answering (
 create index answering_due on mailfleet.answering (tenant_id, due_at) where state = 'ready';
 create index answering_worker on mailfleet.answering (worker) where state = 'claimed';
 create index answering_looking on mailfleet.answering (since) where state = 'looking';
-create index answering_mailbox on mailfleet.answering (mailbox_uid);
+create index answering_approval on mailfleet.answering (tenant_id, inbound_uid) where state = 'approval';
+create index answering_stopped on mailfleet.answering (tenant_id, due_at) where state = 'stopped';
+create index answering_mailbox on mailfleet.answering (mailbox_uid, state);
 
 -- What is to be done in a mailbox: its owner carries it out, repeatably.
 create table mailfleet.mailbox_actions (
