@@ -169,6 +169,19 @@ test("one sender's letters are forwarded to a person so often a day, and no more
   expect(service.told).toHaveLength(before + 4);
 });
 
+test("no draft is made where as many of the mailbox wait for a person as may, and its answerer is not asked", async () => {
+  const mailbox = await hooked("unread", { mode: "approve" });
+  await rig.store.db.query(
+    `insert into mailfleet.answering (inbound_uid, tenant_id, mailbox_uid, state)
+     select uuidv7(), tenant_id, uid, 'approval' from mailfleet.mailboxes, generate_series(1, 1000) where tenant_id = 'unread'`,
+  );
+  const before = service.told.length;
+  const uid = await mailbox.arrive(letter());
+  await rig.answerAll();
+  expect(await rig.story("unread", uid)).toMatchObject({ state: "skipped", reason: "too_many_drafts" });
+  expect(service.told).toHaveLength(before);
+});
+
 test("drafts that wait for a person are limited, too, by the hour over all senders", async () => {
   const limits = { perCorrespondentPerDay: 10, perHour: 1, threadDepth: 10 };
   const mailbox = await hooked("piles", { limits, mode: "approve" });

@@ -88,7 +88,12 @@ export async function consider(deps: ConsiderDeps, inbound: Considered, signal: 
   if (!inbound.isAskedFor) {
     const correspondent = addressKey(recipient.mailbox.address);
     const message = { mailboxUid: inbound.mailbox.uid, inboundUid: inbound.inboundUid, correspondent };
-    const tooOften = await deps.store.answering.troubledTooOften({ ...message, limits: settings.limits });
+    const needsApproval = settings.mode === "approve";
+    const tooOften = await deps.store.answering.troubledTooOften({
+      ...message,
+      limits: settings.limits,
+      needsApproval,
+    });
     if (tooOften) return skip(tooOften, "Too many are forwarded, or wait for a person.", { correspondent });
   }
   const request = await answerRequest(deps, {

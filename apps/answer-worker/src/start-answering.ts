@@ -35,6 +35,9 @@ const trialsMs = 500;
 const stopsMs = 1_000;
 /** A mailbox that could not be looked at for so long is said to be unreachable, and asked again after a while. */
 const stuckLooks = { stuckMs: 3_600_000, againMs: 600_000, limit: 1_000 } as const;
+/** How long a draft waits for a person, and how often it is asked whether one has waited too long. */
+const approvals = { keptMs: 30 * 86_400_000, limit: 1_000 } as const;
+const approvalsMs = 600_000;
 /** After `stopping`, for what is in hand to go back. */
 const givingBackMs = 3_000;
 
@@ -109,6 +112,10 @@ export async function startAnswering(
     every(ticker("looks", stuckLooks.againMs / 10), async () => {
       const count = await store.answering.endStuckLooks(stuckLooks);
       if (count > 0) telemetry.log.warn({ event: "looks_stuck", count }, "mailboxes could not be looked at for long");
+    }),
+    every(ticker("approvals", approvalsMs), async () => {
+      const count = await store.answering.expireApprovals(approvals);
+      if (count > 0) telemetry.log.warn({ event: "approvals_expired", count }, "nobody approved drafts for long");
     }),
     every(ticker("stops", stopsMs), async () => {
       if (hands.held().length > 0) hands.callOff(await store.answering.stoppedInHand(lease.id));

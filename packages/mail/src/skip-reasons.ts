@@ -38,6 +38,7 @@ const meanings = {
     "The correspondent has had as many answers in a day as the mailbox gives, or has asked three times as often.",
   thread_too_deep: "The thread holds as many answers of ours as the mailbox gives.",
   hourly_cap: "The mailbox has given as many answers in an hour as it may, or was asked three times as often.",
+  too_many_drafts: "As many drafts of the mailbox wait for a person as may.",
   budget_exhausted: "The budget of tokens or cost for the message, the day or the tenant is used up.",
 
   // To whom, and who decided.

@@ -1,4 +1,5 @@
 import { accept, prepare } from "./accept.ts";
+import { hasTooManyDrafts } from "./approvals.ts";
 import type { Sql, Tx } from "./database.ts";
 import { type MailboxAction, requestActions } from "./mailbox-actions.ts";
 import type { Submission } from "./submission.ts";
@@ -45,10 +46,12 @@ export interface TroublingMessage {
   readonly inboundUid: string;
   readonly correspondent: string;
   readonly limits: AnswerLimits;
+  /** Whether its answer would wait for a person. */
+  readonly needsApproval: boolean;
 }
 
 /** Why an answerer is not to be troubled with one message more. */
-export type TooOften = "too_many_answers" | "hourly_cap";
+export type TooOften = "too_many_answers" | "hourly_cap" | "too_many_drafts";
 
 export type Answered =
   | { readonly kind: "answered"; readonly messageUid?: string; readonly accountUid?: number }
@@ -163,8 +166,9 @@ const messagesPerAnswer = 3;
  */
 export async function troubledTooOften(
   sql: Sql,
-  { mailboxUid, inboundUid, correspondent, limits }: TroublingMessage,
+  { mailboxUid, inboundUid, correspondent, limits, needsApproval }: TroublingMessage,
 ): Promise<TooOften | undefined> {
+  if (needsApproval && (await hasTooManyDrafts(sql, mailboxUid))) return "too_many_drafts";
   const [counts] = await sql.query<{ today: number; hour: number }>(
     `select count(*) filter (where i.correspondent = $2 and i.received_at > now() - interval '1 day') as today,
        count(*) filter (where i.troubled_at > now() - interval '1 hour') as hour

@@ -14,6 +14,7 @@ import {
   type TroublingMessage,
   troubledTooOften,
 } from "./answer-transaction.ts";
+import { expireApprovals } from "./approvals.ts";
 import type { BlobStore } from "./blob.ts";
 import { type ContentRow, contentOf, readWhole } from "./content.ts";
 import type { Database, Tx } from "./database.ts";
@@ -96,6 +97,8 @@ export interface Answering {
     readonly againMs: number;
     readonly limit: number;
   }): Promise<number>;
+  /** Ends what has waited for a person for longer than `keptMs`, as `failed: approval_expired`. How many it was. */
+  expireApprovals(limits: { readonly keptMs: number; readonly limit: number }): Promise<number>;
   /** What came into mailboxes after their kill switches were set is put where no claim has to step over it; at most `limit`. */
   setStoppedAside(limit: number): Promise<void>;
   /** Whether it is still the ticket's worker's, under its fence. */
@@ -216,7 +219,7 @@ export function openAnswering(db: Database, blobs: BlobStore | undefined): Answe
     askForApproval: (ticket, findings) =>
       db.transaction(async (tx) => {
         const waits = await tx.query(
-          `update mailfleet.answering a set state = 'approval', worker = null where ${isMine} returning 1`,
+          `update mailfleet.answering a set state = 'approval', worker = null, since = now() where ${isMine} returning 1`,
           mine(ticket),
         );
         if (waits.length === 0) return false;
@@ -268,6 +271,7 @@ export function openAnswering(db: Database, blobs: BlobStore | undefined): Answe
       return rows.length;
     },
 
+    expireApprovals: (limits) => expireApprovals(db, limits),
     setStoppedAside: (limit) => setNewAside(db, limit),
 
     holds: async (ticket) =>

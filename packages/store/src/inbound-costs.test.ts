@@ -68,7 +68,7 @@ async function tickets(state: string): Promise<void> {
 test("whether an answerer was troubled too often is read from what troubled it, and not from a day's spam", async () => {
   const limits = { ...answerSettings.limits, perCorrespondentPerDay: 11 };
   const inboundUid = "00000000-0000-7000-8000-000000000000";
-  const message = { mailboxUid: big, inboundUid, correspondent: "ann@example.net" };
+  const message = { mailboxUid: big, inboundUid, correspondent: "ann@example.net", needsApproval: true };
   expect(await answering.troubledTooOften({ ...message, limits })).toBeUndefined();
   expect(cost.buffers()).toBeLessThan(fewBuffers);
   const fewer = { ...limits, perCorrespondentPerDay: 10 };

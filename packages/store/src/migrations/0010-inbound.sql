@@ -177,7 +177,7 @@ create table mailfleet.answering (
 ) with (fillfactor = 50);
 create index answering_due on mailfleet.answering (tenant_id, due_at) where state = 'ready';
 create index answering_worker on mailfleet.answering (worker) where state = 'claimed';
-create index answering_looking on mailfleet.answering (since) where state = 'looking';
+create index answering_waiting on mailfleet.answering (state, since) where state in ('looking', 'approval');
 create index answering_approval on mailfleet.answering (tenant_id, inbound_uid) where state = 'approval';
 create index answering_stopped on mailfleet.answering (tenant_id, due_at) where state = 'stopped';
 create index answering_mailbox on mailfleet.answering (mailbox_uid, state);
