@@ -22,7 +22,12 @@ beforeAll(async () => {
 afterAll(() => rig[Symbol.asyncDispose]());
 
 async function mailbox(id: string, refreshToken = "first"): Promise<number> {
-  const put = await rig.store.mailboxes.put("acme", id, settings, { refreshToken, clientSecret: "s" });
+  const put = await rig.store.mailboxes.put(
+    "acme",
+    id,
+    { ...settings, folder: id },
+    { refreshToken, clientSecret: "s" },
+  );
   if (put.kind !== "put") throw new Error(put.kind);
   return put.mailbox.uid;
 }
@@ -49,7 +54,8 @@ test("of all who want one credential's token, over all of its mailboxes, one ref
 test("a refresh token that was replaced is kept in every mailbox that had it, and a person's later one stays", async () => {
   const { mailboxes } = rig.store;
   const [one, two, other] = [await mailbox("one"), await mailbox("two"), await mailbox("other", "a person's")];
-  await mailboxes.put("acme", "one", { ...settings, pollIntervalMs: 5_000 }); // Another setting is no other credential.
+  // Another setting is no other credential.
+  await mailboxes.put("acme", "one", { ...settings, folder: "one", pollIntervalMs: 5_000 });
   await mailboxes.replaceRefreshToken(one, "first", "second");
   const tokens = await Promise.all(
     [one, two, other].map(async (uid) => (await mailboxes.open(uid))?.secrets.refreshToken),

@@ -12,6 +12,7 @@ import {
 import { type Page, type PageRequest, pageOf, pageSize, readCursor } from "./page.ts";
 import type { SecretKeys } from "./seal.ts";
 import { bringBack, setAside } from "./stopped-tickets.ts";
+import { mailboxAt, placeOf } from "./taken-place.ts";
 
 /** What a mailbox's owner last said of it. */
 export type MailboxState =
@@ -68,7 +69,12 @@ export interface OpenedMailbox {
 export type MailboxPut =
   | { readonly kind: "put"; readonly created: boolean; readonly mailbox: Mailbox }
   | { readonly kind: "tenant_not_found" }
-  | { readonly kind: "refused"; readonly code: "too_many_mailboxes"; readonly detail: string };
+  | {
+      readonly kind: "refused";
+      /** `mailbox_taken`: another one answers what arrives there; see `mailboxAt`. */
+      readonly code: "too_many_mailboxes" | "mailbox_taken";
+      readonly detail: string;
+    };
 
 export interface Mailboxes {
   /** Makes or replaces a mailbox. Its quarantine is lifted, so that a repaired one is tried at once. */
@@ -149,17 +155,22 @@ export function openMailboxes(db: Database, keys: SecretKeys): Mailboxes {
             return { kind: "refused", code: "too_many_mailboxes", detail };
           }
         }
+        const other = await mailboxAt(tx, { tenantId, id }, settings);
+        if (other !== undefined) {
+          const detail = `The mailbox ${other} follows this folder, and would answer each message, too.`;
+          return { kind: "refused", code: "mailbox_taken", detail };
+        }
         const owner = { tenantId, id };
         const stored = before ? readMailboxSecrets(keys, owner, before.secrets, before.secretsKeyId) : {};
         const sealed = sealMailboxSecrets(keys, owner, changeMailboxSecrets(stored, changes, settings));
         if (changes.refreshToken !== undefined || changes.clientSecret !== undefined)
           await forgetToken(tx, settings, tenantId);
         const [row] = await tx.query<{ uid: number }>(
-          `insert into mailfleet.mailboxes as m (tenant_id, id, settings, secrets, secrets_key_id) values ($1, $2, $3, $4, $5)
-           on conflict (tenant_id, id) do update set settings = excluded.settings, secrets = excluded.secrets,
+          `insert into mailfleet.mailboxes as m (tenant_id, id, settings, secrets, secrets_key_id, place) values ($1, $2, $3, $4, $5, $6)
+           on conflict (tenant_id, id) do update set settings = excluded.settings, place = excluded.place, secrets = excluded.secrets,
              secrets_key_id = excluded.secrets_key_id, revision = m.revision + 1, updated_at = now()
            returning uid`,
-          [tenantId, id, JSON.stringify(settings), sealed?.bytes ?? null, sealed?.keyId ?? null],
+          [tenantId, id, JSON.stringify(settings), sealed?.bytes ?? null, sealed?.keyId ?? null, placeOf(settings)],
         );
         await tx.query(
           `insert into mailfleet.mailbox_positions as p (mailbox_uid, tenant_id, shard, start_at)

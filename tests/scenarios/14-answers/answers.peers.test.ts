@@ -134,7 +134,7 @@ test("a draft waits for a person, goes out as edited, and once", async () => {
 test("verify logs in and says what the server can do, and try says what would become of a message", async () => {
   const verified = await fleet.ask("POST", "/v1/mailboxes/help/verify", "acme");
   expect(verified.body).toMatchObject({ ok: true });
-  const wrong = mailboxOn(dovecot, help, { auth: { user: help, pass: "wrong" } });
+  const wrong = mailboxOn(dovecot, help, { folder: "Wrong", auth: { user: help, pass: "wrong" } });
   await fleet.ask("PUT", "/v1/mailboxes/wrong", "acme", wrong);
   expect((await fleet.ask("POST", "/v1/mailboxes/wrong/verify", "acme")).body).toMatchObject({ ok: false });
   await reachesState(fleet, "acme", "wrong", "quarantined");

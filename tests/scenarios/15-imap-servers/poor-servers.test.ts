@@ -144,7 +144,7 @@ test("refused credentials are tried once, quarantine the mailbox with the server
   expect(page).toMatchObject({ reason: "authentication", detail: expect.stringMatching(/AUTHENTICATIONFAILED.*\w/) });
   expect(Date.parse(page.retryAt) - Date.now()).toBeGreaterThan(60_000);
   server.append(letter("while nobody got in"));
-  const other = await fleet.ask("PUT", "/v1/mailboxes/refused-too", "acme", wrong);
+  const other = await fleet.ask("PUT", "/v1/mailboxes/refused-too", "acme", { ...wrong, folder: "Other" });
   expect(other.status).toBe(201);
   await reachesState(fleet, "acme", "refused-too", "quarantined");
   expect(server.logins.tried).toBe(2);

@@ -135,7 +135,7 @@ const wrong: readonly (readonly [string, object, string])[] = [
 test("the authorities that a server's certificate may come from are stored, with what else stands around them", async () => {
   const [one, other] = [await makeCertificate(), await makeCertificate()];
   const caPem = `# ours\n${one.cert}\n# and theirs\n${other.cert}`;
-  const made = await api.ask("PUT", "/v1/mailboxes/trusts", { key, body: { ...mailbox, caPem } });
+  const made = await api.ask("PUT", "/v1/mailboxes/trusts", { key, body: { ...mailbox, folder: "T", caPem } });
   expect([made.status, made.body.caPem]).toEqual([201, caPem]);
 });
 
@@ -151,7 +151,7 @@ for (const [name, changes, path] of wrong) {
 test("a message's story is told from arrival to its answer, and what was answered is not requeued", async () => {
   const { store } = api;
   const watcher = await joinAsWorker(store.db, { app: "imap-watch" });
-  await api.ask("PUT", "/v1/mailboxes/story", { key, body: mailbox });
+  await api.ask("PUT", "/v1/mailboxes/story", { key, body: { ...mailbox, folder: "Story" } });
   const mailboxUid = (await store.mailboxes.get("acme", "story"))?.uid ?? 0;
   const shards = await store.shards.share(watcher.id, 256);
   const fence = shards.find(({ shard }) => shard === mailboxUid % 256)?.fence ?? 0;

@@ -41,6 +41,7 @@ export const problems = {
   too_many_keys: { status: 409, title: "The tenant has as many keys as it may" },
   too_many_accounts: { status: 409, title: "The tenant has as many accounts as it may" },
   too_many_mailboxes: { status: 409, title: "The tenant has as many mailboxes as it may" },
+  mailbox_taken: { status: 409, title: "Another mailbox answers what arrives there" },
   mailbox_not_paused: { status: 409, title: "The mailbox is not paused" },
   inbound_not_ended: { status: 409, title: "The message has not ended" },
   mailbox_gone: { status: 409, title: "The mailbox was deleted" },

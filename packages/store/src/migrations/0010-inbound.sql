@@ -5,6 +5,9 @@ create table mailfleet.mailboxes (
   tenant_id text not null references mailfleet.tenants on delete cascade,
   id text not null check (id ~ '^[A-Za-z0-9._~-]{1,128}$'),
   settings jsonb not null,
+  -- The folder that it answers, by which a tenant's PUTs find out whether two would answer the same mail. A column of its own,
+  -- since row-level security lets no function of the settings come before its own condition.
+  place text,
   -- Credentials: one JSON object, AES-256-GCM, sealed by the key named beside it.
   secrets bytea,
   secrets_key_id text,
@@ -20,6 +23,7 @@ create table mailfleet.mailboxes (
 create index mailboxes_updated on mailfleet.mailboxes (updated_at);
 create index tenants_updated on mailfleet.tenants (updated_at);
 create index mailboxes_stopped on mailfleet.mailboxes (uid) where answering_stopped;
+create index mailboxes_place on mailfleet.mailboxes (tenant_id, place) where place is not null;
 
 -- Where following stands. Written by the owner of the shard alone, under its fence, save for what the tenant asks for.
 create table mailfleet.mailbox_positions (

@@ -79,7 +79,7 @@ export function mailboxRoutes(app: Server, { store, operator }: ApiDeps): void {
       checkAnswerer(settings, secrets, operator);
       const put = await store.mailboxes.put(tenantId, request.params.id, settings, secrets);
       if (put.kind === "tenant_not_found") throw new ProblemError("tenant_not_found");
-      if (put.kind === "refused") throw new ProblemError("too_many_mailboxes", put.detail);
+      if (put.kind === "refused") throw new ProblemError(put.code, put.detail);
       await log(actorOf(request), tenantId, "mailbox.put", request.params.id);
       return reply.code(put.created ? 201 : 200).send(showMailbox(put.mailbox));
     },
