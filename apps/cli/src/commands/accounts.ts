@@ -43,6 +43,7 @@ export function addAccounts(program: Command, terminal: Terminal): void {
     )
     .option("--user <user>", "user to log in as")
     .option("--password-file <file>", 'file of the password, "-" for stdin')
+    .option("--allow-clear-text-auth", "with --security none: the password may go out without TLS")
     .option("--max-connections <n>", "connections at a time, over the whole fleet", wholeNumber)
     .action(
       onApiFor(terminal, async ({ api, out }, id, options) => {
@@ -82,8 +83,8 @@ const stepColumns: readonly Column[] = [
 ];
 
 async function accountBody(terminal: Terminal, options: Options): Promise<object> {
-  const { file, host, port, security, user, passwordFile, maxConnections } = options;
-  const flags = [host, port, security, user, passwordFile, maxConnections];
+  const { file, host, port, security, user, passwordFile, allowClearTextAuth, maxConnections } = options;
+  const flags = [host, port, security, user, passwordFile, allowClearTextAuth, maxConnections];
   if (file !== undefined) {
     if (flags.some((flag) => flag !== undefined))
       throw usageError("--file says everything; leave the other settings out.");
@@ -96,6 +97,7 @@ async function accountBody(terminal: Terminal, options: Options): Promise<object
   return {
     ...{ host, port, security },
     ...(user === undefined ? {} : { auth: { user, ...(pass === undefined ? {} : { pass }) } }),
+    ...(allowClearTextAuth === undefined ? {} : { allowClearTextAuth }),
     ...(maxConnections === undefined ? {} : { maxConnections }),
   };
 }

@@ -95,7 +95,7 @@ test("tenants, keys and accounts can be made, and a tenant's key works by itself
   expect(
     (
       await asAcme(
-        "accounts put main --host 127.0.0.1 --port 1 --security none --user ann --password-file -",
+        "accounts put main --host 127.0.0.1 --port 1 --security none --user ann --password-file - --allow-clear-text-auth",
         "s3cret\n",
       )
     ).exitCode,
@@ -125,6 +125,7 @@ test("trouble is told in a sentence with its code, on stderr, with an exit statu
     ["send /no/such/file --tenant demo", 1, /ENOENT/],
     ["accounts put x --tenant demo --host a", 2, /--port/],
     ["dead-letters resend --tenant demo", 2, /--all/],
+    ["accounts put x --tenant demo --host a --port 1 --security none --user u", 1, /clear text/],
     ["nonsense", 2, /unknown command/],
     ["stats --nonsense", 2, /unknown option/],
   ];

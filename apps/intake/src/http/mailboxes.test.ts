@@ -129,6 +129,23 @@ const wrong: readonly (readonly [string, object, string])[] = [
     { answer: { ...mailbox.answer, escalate: { url: "https://a.example", secret: "x" } } },
     "/answer/escalate/secret",
   ],
+  [
+    "an authentication that no server's word could give",
+    { answer: { ...mailbox.answer, requireAuthentication: true } },
+    "/authservIds",
+  ],
+  [
+    "a webhook that would never be asked",
+    {
+      answer: {
+        from: "a@example.org",
+        webhook: { url: "https://a.example", secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" },
+      },
+    },
+    "/authservIds",
+  ],
+  ["an account that does not exist", { answer: { ...mailbox.answer, account: "nobody" } }, "/answer/account"],
+  ["a login in clear text that nobody has allowed", { security: "none" }, "/allowClearTextAuth"],
   ["a sender list with half an address", { allowedSenders: ["nobody@"] }, "/allowedSenders/0"],
   ["a field that does not exist", { answers: {} }, "/answers"],
 ];

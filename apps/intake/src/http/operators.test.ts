@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => running[Symbol.asyncDispose]());
 
-const account = { host: "127.0.0.1", port: 2525, security: "none" };
+const account = { host: "127.0.0.1", port: 2525, security: "none", allowClearTextAuth: true };
 const hello = { from: "ann@acme.test", to: "bob@peer.test", text: "Hi" };
 
 describe("tenants", () => {
@@ -124,6 +124,16 @@ describe("accounts", () => {
       limits: { perMinute: 60, perDomain: { "peer.test": { perHour: 5 }, "*": { perDay: 9 } }, behavior: "defer" },
     });
     expect(JSON.stringify(body)).not.toContain('"s"');
+  });
+
+  test("a login that would travel in clear text is refused unless that is allowed", async () => {
+    const login = { ...account, auth: { user: "u", pass: "p" } };
+    for (const allowClearTextAuth of [undefined, false]) {
+      const { status, body } = await put("clear", { ...login, allowClearTextAuth });
+      expect([status, body.errors]).toMatchObject([400, [{ path: "/allowClearTextAuth", code: "required" }]]);
+    }
+    expect((await put("clear", { ...account, allowClearTextAuth: undefined })).status).toBe(201);
+    expect((await put("clear", login)).status).toBe(200);
   });
 
   test("a DKIM key that can sign is stored, and kept; one that cannot is refused", async () => {

@@ -90,6 +90,7 @@ export const fieldCodes = {
   too_far_ahead: "The time is too far ahead.",
   not_after: "The time must be after another one.",
   bad_dkim_key: "The private key cannot sign.",
+  unknown_account: "There is no such account.",
   secret_required: "The field needs a secret that is neither given nor stored.",
 } as const;
 

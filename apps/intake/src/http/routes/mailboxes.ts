@@ -26,6 +26,7 @@ import { given, pageOf, paging, showPage } from "../schemas/paging.ts";
 import { id } from "../schemas/primitives.ts";
 import { problemResponse } from "../schemas/problem.ts";
 import { actorOf, type Server, tenantIdOf } from "../server.ts";
+import { checkUsable } from "../usable-mailbox.ts";
 import { invalidRequest } from "../validation.ts";
 
 const params = z.strictObject({ id });
@@ -77,6 +78,7 @@ export function mailboxRoutes(app: Server, { store, operator }: ApiDeps): void {
       const { settings, secrets } = readMailbox(request.body);
       await checkSecrets(settings, secrets, () => store.mailboxes.get(tenantId, request.params.id));
       checkAnswerer(settings, secrets, operator);
+      await checkUsable(settings, async (account) => (await store.accounts.get(tenantId, account)) !== undefined);
       const put = await store.mailboxes.put(tenantId, request.params.id, settings, secrets);
       if (put.kind === "tenant_not_found") throw new ProblemError("tenant_not_found");
       if (put.kind === "refused") throw new ProblemError(put.code, put.detail);

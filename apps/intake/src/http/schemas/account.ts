@@ -100,6 +100,11 @@ export const accountInput = z
     ehloName: asciiDomain.optional(),
     allowedSenders: list(senderPattern, 1_000).optional(),
   })
+  .superRefine(({ security, auth: login, allowClearTextAuth }, context) => {
+    if (security !== "none" || login === undefined || allowClearTextAuth === true) return;
+    const message = "Without TLS the login travels in clear text: true allows it.";
+    context.addIssue({ code: "custom", path: ["allowClearTextAuth"], message, params: { code: "required" } });
+  })
   .meta({ id: "AccountFields" });
 
 export type AccountInput = z.output<typeof accountInput>;
