@@ -5,6 +5,7 @@ import { Command, CommanderError } from "commander";
 import { ProblemError } from "./api/problem.ts";
 import { CliError, exitCodes } from "./cli-error.ts";
 import { addAccounts } from "./commands/accounts.ts";
+import { addAnswering } from "./commands/answering.ts";
 import { addDeadLetters } from "./commands/dead-letters.ts";
 import { addDeliveries } from "./commands/deliveries.ts";
 import { addInbound } from "./commands/inbound.ts";
@@ -60,6 +61,7 @@ function createProgram(terminal: Terminal): Command {
     addDeadLetters,
     addMailboxes,
     addInbound,
+    addAnswering,
     addStats,
   ]) {
     add(program, terminal);

@@ -5,6 +5,8 @@ import type { Database, Sql, Tx } from "./database.ts";
 import { isUid } from "./deliveries.ts";
 import { filterTimes } from "./list-filter.ts";
 import { type Page, type PageRequest, pageOf, pageSize, readCursor } from "./page.ts";
+import { beginAnew, type Requeued, type RequeueFilter, requeueAll } from "./requeue-all.ts";
+import { type StoppedBy, stoppedByMailbox, stoppedByTenant } from "./stopped-by.ts";
 import type { ApprovedDraft, Draft } from "./ticket.ts";
 import { openWhere } from "./where.ts";
 
@@ -23,8 +25,8 @@ export type InboundState = (typeof inboundStates)[number];
 export interface InboundMessage {
   readonly uid: string;
   readonly tenantId: string;
-  /** The mailbox's id; null once it is deleted. */
-  readonly mailbox: string | null;
+  /** The mailbox's id, which outlives it. */
+  readonly mailbox: string;
   readonly messageId: string | null;
   readonly headerFrom: string | null;
   readonly subject: string | null;
@@ -50,8 +52,19 @@ export interface InboundMessage {
   readonly correspondent: string | null;
 }
 
+/**
+ * What a message that is not in a worker's hands waits for: its draft for a person's `approval`, its tenant to be active
+ * again (`tenant`), a kill switch to be lifted (`start_answering`), its mailbox to be looked at (`look`), its time
+ * (`due_at`), or a `worker`.
+ */
+export type WaitsFor = "approval" | "tenant" | "start_answering" | "look" | "due_at" | "worker";
+
 /** The whole story, from arrival to the answer. */
 export interface InboundDetail extends InboundMessage {
+  /** Null where it has ended, or a worker has it in hand. */
+  readonly waitsFor: WaitsFor | null;
+  /** Whose kill switch it waits for; null unless it waits. */
+  readonly stoppedBy: StoppedBy | null;
   readonly draft: Draft | null;
   readonly transcript: unknown;
   readonly decidedBy: string | null;
@@ -108,33 +121,33 @@ export interface Inbound {
   content(tenantId: string, uid: string): Promise<StoredContent | undefined>;
   /** Begins anew what failed or was skipped or rejected, be it without its content; what was answered never is. */
   requeue(tenantId: string, uid: string, by: string): Promise<InboundDecision>;
+  /** Likewise all that ended for one reason. */
+  requeueAll(tenantId: string, by: string, filter: RequeueFilter): Promise<Requeued>;
   /** Lets the draft go out, as edited. */
   approve(tenantId: string, uid: string, draft: ApprovedDraft): Promise<InboundDecision>;
   reject(tenantId: string, uid: string, by: string, note?: string): Promise<InboundDecision>;
   /** The kill switch of a tenant, or of the fleet where none is named. Whether anything changed. */
   stopAnswering(tenantId: string | undefined, actor: string): Promise<boolean>;
   startAnswering(tenantId: string | undefined): Promise<boolean>;
-  isAnsweringStopped(tenantId?: string): Promise<boolean>;
+  /** Of a tenant, or of the fleet where none is named; null where it goes on. */
+  answeringStoppedBy(tenantId?: string): Promise<Exclude<StoppedBy, "mailbox"> | null>;
 }
 
 const state = `case when i.state <> 'open' then i.state when a.state = 'approval' then 'awaiting_approval'
     when a.state = 'claimed' then 'answering' else 'pending' end`;
 
-const columns = `i.uid, i.tenant_id as "tenantId", m.id as mailbox, i.message_id as "messageId", i.header_from as "headerFrom", i.subject,
+const columns = `i.uid, i.tenant_id as "tenantId", i.mailbox_id as mailbox, i.message_id as "messageId", i.header_from as "headerFrom", i.subject,
     i.folder, i.uid_validity as "uidValidity", i.imap_uid as "imapUid", i.flags, i.arrived_at as "arrivedAt",
     i.received_at as "receivedAt", i.size_bytes as "sizeBytes", i.has_content as "hasContent", ${state} as state, i.reason, i.detail,
     i.ended_at as "endedAt", i.run, i.tries, a.due_at as "dueAt", i.correspondent`;
-const mailboxOf = "left join mailfleet.mailboxes m on m.uid = i.mailbox_uid";
-const from = `from mailfleet.inbound i left join mailfleet.answering a on a.inbound_uid = i.uid ${mailboxOf}`;
+const from = "from mailfleet.inbound i left join mailfleet.answering a on a.inbound_uid = i.uid";
 /** What has not ended is found by its ticket: it is little, and a tenant's history is long. */
-const fromOpen = `from mailfleet.answering a join mailfleet.inbound i on i.uid = a.inbound_uid and i.state = 'open' ${mailboxOf}`;
+const fromOpen = "from mailfleet.answering a join mailfleet.inbound i on i.uid = a.inbound_uid and i.state = 'open'";
 const ticketStates: Readonly<Partial<Record<InboundState, string>>> = {
   pending: "(a.state = 'ready' or a.state = 'looking' or a.state = 'stopped')",
   answering: "a.state = 'claimed'",
   awaiting_approval: "a.state = 'approval'",
 };
-
-const mailboxUid = "(select o.uid from mailfleet.mailboxes o where o.tenant_id = ? and o.id = ?)";
 
 export function openInbound(db: Database, blobs: BlobStore | undefined): Inbound {
   /** Locks the ticket, if there is one, and then the message. */
@@ -167,11 +180,11 @@ export function openInbound(db: Database, blobs: BlobStore | undefined): Inbound
       const ticket = wanted && ticketStates[wanted];
       const [tables, key] = ticket ? [fromOpen, "a.inbound_uid"] : [from, "i.uid"];
       where.and(`${ticket ? "a" : "i"}.tenant_id = ?`, tenantId);
-      if (mailbox !== undefined) where.and(`i.mailbox_uid = ${mailboxUid}`, tenantId, mailbox);
+      where.andIf("i.mailbox_id = ?", mailbox);
       if (ticket) where.and(ticket);
       else where.andIf("i.state = ?", wanted);
       where.andIf("i.reason = ?", reason);
-      where.andIf("i.header_from = ?", sender);
+      where.andIf("lower(i.header_from) = lower(?)", sender);
       filterTimes(where, key, "i.received_at", { ...(after && { after }), ...(before && { before }) });
       where.andIf(`${key} < ?::uuid`, readCursor(page, "uuid"));
       const limit = where.parameter(pageSize(page) + 1);
@@ -211,20 +224,12 @@ export function openInbound(db: Database, blobs: BlobStore | undefined): Inbound
         if (!mailbox) return { kind: "refused", code: "mailbox_gone", detail: "Its mailbox was deleted." };
         if (found.state === "answered")
           return { kind: "refused", code: "was_answered", detail: "It was answered; no message is answered twice." };
-        await tx.query(
-          `update mailfleet.inbound set state = 'open', reason = null, detail = null, ended_at = null, run = run + 1, draft = null,
-             transcript = null, troubled_at = null, decided_by = null, decided_at = null where tenant_id = $1 and uid = $2`,
-          [tenantId, uid],
-        );
-        await tx.query(
-          // Nobody has looked for long: a person may have answered it since.
-          `insert into mailfleet.answering (inbound_uid, tenant_id, mailbox_uid, fence, looked_at)
-           select uid, tenant_id, mailbox_uid, extract(epoch from now())::bigint, to_timestamp(0) from mailfleet.inbound where tenant_id = $1 and uid = $2`,
-          [tenantId, uid],
-        );
+        await beginAnew(tx, tenantId, [uid]);
         await log(tx, tenantId, by, "inbound.requeue", uid);
         return { kind: "done" };
       }),
+
+    requeueAll: (tenantId, by, filter) => requeueAll(db, tenantId, by, filter),
 
     approve: (tenantId, uid, draft) =>
       decide(tenantId, uid, async (tx, found) => {
@@ -265,11 +270,19 @@ export function openInbound(db: Database, blobs: BlobStore | undefined): Inbound
       (await db.query("delete from mailfleet.answering_stops where tenant_id = $1 returning 1", [tenantId ?? ""]))
         .length > 0,
 
-    isAnsweringStopped: async (tenantId) =>
-      (await db.query("select from mailfleet.answering_stops where tenant_id in ('', $1)", [tenantId ?? ""])).length >
-      0,
+    async answeringStoppedBy(tenantId) {
+      const [row] = await db.query<{ by: "fleet" | "tenant" | null }>(`select ${stoppedByTenant("$1")} as by`, [
+        tenantId ?? "",
+      ]);
+      return row?.by ?? null;
+    },
   };
 }
+
+/** Besides what `from` joins, of `mailboxes m` and `tenants t`. */
+const waitsFor = `case when i.state <> 'open' or a.state = 'claimed' then null when a.state = 'approval' then 'approval'
+    when t.state <> 'active' then 'tenant' when ${stoppedByMailbox} is not null then 'start_answering'
+    when a.state = 'looking' then 'look' when a.due_at > now() then 'due_at' else 'worker' end`;
 
 const notWaiting = {
   kind: "refused",
@@ -286,7 +299,8 @@ async function decided(sql: Sql, tenantId: string, uid: string, by: string): Pro
 
 async function readDetail(sql: Sql, tenantId: string, uid: string): Promise<InboundDetail | undefined> {
   const [row] = await sql.query<Omit<InboundDetail, "answer" | "steps" | "actions">>(
-    `select ${columns}, i.draft, i.transcript, i.decided_by as "decidedBy", i.decided_at as "decidedAt" ${from}
+    `select ${columns}, ${waitsFor} as "waitsFor", case when i.state = 'open' then ${stoppedByMailbox} end as "stoppedBy", i.draft, i.transcript, i.decided_by as "decidedBy", i.decided_at as "decidedAt" ${from}
+     left join mailfleet.mailboxes m on m.uid = i.mailbox_uid left join mailfleet.tenants t on t.id = i.tenant_id
      where i.tenant_id = $1 and i.uid = $2`,
     [tenantId, uid],
   );

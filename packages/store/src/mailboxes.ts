@@ -11,6 +11,7 @@ import {
 } from "./mailbox-secrets.ts";
 import { type Page, type PageRequest, pageOf, pageSize, readCursor } from "./page.ts";
 import type { SecretKeys } from "./seal.ts";
+import { type StoppedBy, stoppedByMailbox } from "./stopped-by.ts";
 import { bringBack, setAside } from "./stopped-tickets.ts";
 import { mailboxAt, placeOf } from "./taken-place.ts";
 
@@ -32,6 +33,8 @@ export interface Mailbox {
   readonly settings: MailboxSettings;
   readonly secretsPresent: MailboxSecretsPresent;
   readonly answeringStopped: boolean;
+  /** Null where nothing keeps its answers from leaving. */
+  readonly stoppedBy: StoppedBy | null;
   readonly revision: number;
   readonly state: MailboxState;
   /** A stable code, and the server's own words. */
@@ -113,7 +116,7 @@ interface MailboxRow extends Omit<Mailbox, "secretsPresent"> {
 }
 
 const selectMailboxes = `select m.uid, m.tenant_id as "tenantId", m.id, m.settings, m.secrets, m.secrets_key_id as "secretsKeyId",
-    m.answering_stopped as "answeringStopped", m.revision, p.state, p.reason, p.detail, p.state_since as "stateSince", p.following,
+    m.answering_stopped as "answeringStopped", ${stoppedByMailbox} as "stoppedBy", m.revision, p.state, p.reason, p.detail, p.state_since as "stateSince", p.following,
     p.capabilities, p.retry_at as "retryAt", p.start_at as "startAt", p.uid_validity as "uidValidity", p.watermark,
     p.complete_at as "completeAt", p.reconciled_at as "reconciledAt", m.created_at as "createdAt", m.updated_at as "updatedAt",
     (select count(*) from mailfleet.answering a where a.mailbox_uid = m.uid) as waiting

@@ -125,6 +125,9 @@ test("trouble is told in a sentence with its code, on stderr, with an exit statu
     ["send /no/such/file --tenant demo", 1, /ENOENT/],
     ["accounts put x --tenant demo --host a", 2, /--port/],
     ["dead-letters resend --tenant demo", 2, /--all/],
+    ["inbound requeue --tenant demo", 2, /--reason/],
+    ["inbound requeue some --all --tenant demo", 2, /--reason/],
+    ["inbound requeue --reason mailbox_deleted --tenant demo", 1, /not begun anew/],
     ["accounts put x --tenant demo --host a --port 1 --security none --user u", 1, /clear text/],
     ["nonsense", 2, /unknown command/],
     ["stats --nonsense", 2, /unknown option/],
@@ -135,6 +138,30 @@ test("trouble is told in a sentence with its code, on stderr, with an exit statu
     expect(result.stderr).toMatch(stderr);
     expect(result.stderr).not.toMatch(/^ {4}at /m);
   }
+});
+
+test("what is stopped looks stopped: in the switch's own command, and in the list of mailboxes", async () => {
+  const settings = {
+    host: "127.0.0.1",
+    port: 9,
+    auth: { user: "help", pass: "hush" },
+    answer: { from: "help@example.org", template: { text: "Hello" } },
+  };
+  await mailfleet("tenants put quiet");
+  expect((await mailfleet("mailboxes put help --tenant quiet --file -", JSON.stringify(settings))).exitCode).toBe(0);
+  expect((await mailfleet("answering stop --tenant quiet")).stdout).toBe("Nothing of the tenant's is answered.\n");
+  expect(await json("answering show --tenant quiet")).toEqual({ stopped: true, stoppedBy: "tenant" });
+  expect((await mailfleet("mailboxes list --tenant quiet")).stdout).toMatch(/help .*answering stopped \(tenant\)/);
+  expect((await mailfleet("answering start --tenant quiet")).stdout).toBe("Answering goes on.\n");
+  expect((await mailfleet("answering stop")).stdout).toBe("Nothing of the whole fleet is answered.\n");
+  expect((await mailfleet("answering show --tenant quiet")).stdout).toMatch(/stoppedBy +fleet/);
+  expect(await json("answering start")).toEqual({ stopped: false, stoppedBy: null });
+  expect((await mailfleet("mailboxes delete help --tenant quiet")).exitCode).toBe(0);
+});
+
+test("what ended for one reason is begun anew by one command, even where there is nothing", async () => {
+  const nothing = await json("inbound requeue --reason hourly_cap --mailbox demo --all --tenant demo");
+  expect(nothing).toEqual({ requeued: 0, more: false });
 });
 
 test("the stats of all tenants are shown to the admin", async () => {

@@ -3,6 +3,7 @@ import { segment } from "../api/api.ts";
 import { CliError, usageError } from "../cli-error.ts";
 import type { Column, Row } from "../output/output.ts";
 import type { Terminal } from "../terminal.ts";
+import { addRequeue } from "./inbound-requeue.ts";
 import { readInput } from "./json-file.ts";
 import { addListOptions, type FilterName, showList } from "./listing.ts";
 import { onApi, onApiFor } from "./session.ts";
@@ -44,14 +45,7 @@ export function addInbound(program: Command, terminal: Terminal): void {
       }),
     );
 
-  inbound
-    .command("requeue <inbound>")
-    .description("begin anew with a message that was not answered")
-    .action(
-      onApiFor(terminal, async ({ api, out }, id) => {
-        out.done(`${id} is begun anew.`, await api.call("POST", path(id, "/requeue")));
-      }),
-    );
+  addRequeue(inbound, terminal);
 
   inbound
     .command("approve <inbound>")

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { segment } from "../api/api.ts";
 import { CliError } from "../cli-error.ts";
-import type { Column } from "../output/output.ts";
+import type { Column, Row } from "../output/output.ts";
 import type { Terminal } from "../terminal.ts";
 import { readInput, readJsonFile } from "./json-file.ts";
 import { addListOptions, showList } from "./listing.ts";
@@ -15,8 +15,14 @@ const columns: readonly Column[] = [
   ["FOLLOWED BY", "following"],
   ["COMPLETE UP TO", ({ completeUpTo }) => (completeUpTo as { at?: string } | null)?.at],
   ["WAITING", "waiting"],
-  ["REASON", "reason"],
+  ["REASON", whyNot],
 ];
+
+/** What keeps it from being followed, and from being answered. */
+function whyNot({ reason, stoppedBy }: Row): string {
+  const stopped = typeof stoppedBy === "string" ? `answering stopped (${stoppedBy})` : "";
+  return [reason, stopped].filter(Boolean).join(", ");
+}
 
 export function addMailboxes(program: Command, terminal: Terminal): void {
   const mailboxes = program.command("mailboxes").description("set, show, probe and remove watched mailboxes");

@@ -254,8 +254,9 @@ test("a message's story is told from arrival to its answer, and what was answere
   expect((await api.ask("GET", `/v1/inbound/${uid}`, { key })).body).toMatchObject({
     state: "skipped",
     reason: "mailbox_deleted",
-    mailbox: null,
+    mailbox: "story",
   });
+  expect((await api.ask("GET", "/v1/inbound?mailbox=story", { key })).body.items).toHaveLength(1);
 });
 
 test("a reason that no message has is refused, and not taken for an empty list", async () => {
@@ -297,11 +298,19 @@ test("whoever sends a trial in another form is told both that it takes", async (
 });
 
 test("the kill switches of mailbox, tenant and fleet are set and lifted", async () => {
-  expect((await api.ask("POST", "/v1/mailboxes/help/stop-answering", { key })).body.answeringStopped).toBe(true);
-  expect((await api.ask("POST", "/v1/mailboxes/help/start-answering", { key })).body.answeringStopped).toBe(false);
-  expect((await api.ask("POST", "/v1/answering/stop", { key })).body).toEqual({ stopped: true });
-  expect((await api.ask("GET", "/v1/answering", { key: otherKey })).body).toEqual({ stopped: false });
-  expect((await api.ask("POST", "/v1/answering/stop")).body).toEqual({ stopped: true });
-  expect((await api.ask("POST", "/v1/answering/start", { key })).body).toEqual({ stopped: true });
-  expect((await api.ask("POST", "/v1/answering/start")).body).toEqual({ stopped: false });
+  const stop = (what: string) => api.ask("POST", `/v1/mailboxes/help/${what}-answering`, { key });
+  const stoppedBy = async () => (await api.ask("GET", "/v1/mailboxes/help", { key })).body.stoppedBy;
+  expect((await stop("stop")).body).toMatchObject({ answeringStopped: true, stoppedBy: "mailbox" });
+  expect((await stop("start")).body).toMatchObject({ answeringStopped: false, stoppedBy: null });
+  const byTenant = { stopped: true, stoppedBy: "tenant" };
+  const byFleet = { stopped: true, stoppedBy: "fleet" };
+  const onward = { stopped: false, stoppedBy: null };
+  expect((await api.ask("POST", "/v1/answering/stop", { key })).body).toEqual(byTenant);
+  expect(await stoppedBy()).toBe("tenant");
+  expect((await api.ask("GET", "/v1/answering", { key: otherKey })).body).toEqual(onward);
+  expect((await api.ask("POST", "/v1/answering/stop")).body).toEqual(byFleet);
+  expect((await api.ask("POST", "/v1/answering/start", { key })).body).toEqual(byFleet);
+  expect((await api.ask("GET", "/v1/mailboxes", { key })).body.items[0].stoppedBy).toBe("fleet");
+  expect((await api.ask("POST", "/v1/answering/start")).body).toEqual(onward);
+  expect(await stoppedBy()).toBe(null);
 });

@@ -75,6 +75,8 @@ create table mailfleet.inbound (
   uid uuid primary key,
   tenant_id text not null,
   mailbox_uid bigint not null,
+  -- The mailbox's id, which outlives it.
+  mailbox_id text not null,
   message_id text,
   header_from text,
   subject text,
@@ -112,6 +114,7 @@ create index inbound_mailbox on mailfleet.inbound (mailbox_uid, uid);
 create index inbound_place on mailfleet.inbound (mailbox_uid, imap_uid);
 -- Without the correspondent, which is written for most of what is skipped: that update is to touch no index.
 create index inbound_troubled on mailfleet.inbound (mailbox_uid, troubled_at) where troubled_at is not null;
+create index inbound_mailbox_id on mailfleet.inbound (tenant_id, mailbox_id, uid);
 
 create table mailfleet.inbound_contents (
   inbound_uid uuid primary key,
@@ -313,6 +316,8 @@ begin
     execute format('grant select, insert, update, delete on mailfleet.%I to mailfleet_api, mailfleet_worker', t);
   end loop;
 end $$;
+-- Tenants are shown that the whole fleet is stopped.
+create policy fleet on mailfleet.answering_stops for select to mailfleet_api using (tenant_id = '');
 grant select, insert, update, delete on mailfleet.shards, mailfleet.login_paces to mailfleet_worker;
 grant usage on all sequences in schema mailfleet to mailfleet_api, mailfleet_worker;
 
@@ -483,10 +488,11 @@ as $$
   ), fresh as materialized (
     select i.* from input i where i.uid in (select s.inbound_uid from seen s)
   ), stored as (
-    insert into mailfleet.inbound (uid, tenant_id, mailbox_uid, message_id, header_from, subject, folder, uid_validity, imap_uid, epoch, flags,
-      arrived_at, size_bytes, has_content, blob_key, state, reason, detail, ended_at)
-    select f.uid, p_tenant, p_mailbox, f.message_id, f.header_from, f.subject, p_folder, p_uid_validity, f.imap_uid,
-      (select o.epoch from mailfleet.mailbox_positions o where o.mailbox_uid = p_mailbox), array(select jsonb_array_elements_text(f.flags)), f.arrived_at, f.size_bytes, f.content_at is not null or f.in_blob_store,
+    insert into mailfleet.inbound (uid, tenant_id, mailbox_uid, mailbox_id, message_id, header_from, subject, folder, uid_validity, imap_uid,
+      epoch, flags, arrived_at, size_bytes, has_content, blob_key, state, reason, detail, ended_at)
+    select f.uid, p_tenant, p_mailbox, (select m.id from mailfleet.mailboxes m where m.uid = p_mailbox), f.message_id, f.header_from,
+      f.subject, p_folder, p_uid_validity, f.imap_uid, (select o.epoch from mailfleet.mailbox_positions o where o.mailbox_uid = p_mailbox),
+      array(select jsonb_array_elements_text(f.flags)), f.arrived_at, f.size_bytes, f.content_at is not null or f.in_blob_store,
       case when f.in_blob_store then f.uid::text end,
       case when f.skip is not null then 'skipped' else 'open' end, f.skip, f.skip_detail, case when f.skip is not null then now() end
     from fresh f

@@ -6,10 +6,18 @@ import { actorOf, type Server } from "../server.ts";
 
 const tags = ["answering"];
 const switchState = z
-  .object({ stopped: z.boolean().describe("By the tenant's switch or the fleet's.") })
+  .object({
+    stopped: z.boolean().describe("By the tenant's switch or the fleet's."),
+    stoppedBy: z.enum(["tenant", "fleet"]).nullable().describe("The wider of those that are set."),
+  })
   .meta({ id: "AnsweringSwitch" });
 
 export function answeringRoutes(app: Server, { store }: ApiDeps): void {
+  async function stateOf(tenantId: string | undefined): Promise<z.output<typeof switchState>> {
+    const stoppedBy = await store.inbound.answeringStoppedBy(tenantId);
+    return { stopped: stoppedBy !== null, stoppedBy };
+  }
+
   app.get(
     "/v1/answering",
     {
@@ -20,7 +28,7 @@ export function answeringRoutes(app: Server, { store }: ApiDeps): void {
         response: { 200: switchState, default: problemResponse },
       },
     },
-    async (request) => ({ stopped: await store.inbound.isAnsweringStopped(request.tenantId) }),
+    async (request) => stateOf(request.tenantId),
   );
 
   for (const [verb, summary] of [
@@ -50,7 +58,7 @@ export function answeringRoutes(app: Server, { store }: ApiDeps): void {
           target: null,
           detail: {},
         });
-        return { stopped: await store.inbound.isAnsweringStopped(tenantId) };
+        return stateOf(tenantId);
       },
     );
   }

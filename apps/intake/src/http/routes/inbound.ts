@@ -12,6 +12,8 @@ import {
   inboundMessage,
   inboundQuery,
   rejectInput,
+  requeuedBatch,
+  requeueInput,
 } from "../schemas/inbound.ts";
 import { given, pageOf, showPage } from "../schemas/paging.ts";
 import { id } from "../schemas/primitives.ts";
@@ -67,10 +69,12 @@ export function inboundRoutes(app: Server, { store, parser, wakeAnswer }: ApiDep
 
   async function showDetail(
     tenantId: string,
-    { answer, draft, transcript, decidedBy, decidedAt, steps, actions }: InboundDetail,
+    { waitsFor, stoppedBy, answer, draft, transcript, decidedBy, decidedAt, steps, actions }: InboundDetail,
   ) {
     const sent = answer?.messageUid ? await store.messages.get(tenantId, answer.messageUid) : undefined;
     return {
+      waitsFor,
+      stoppedBy,
       draft: draft && { ...draft },
       transcript,
       decidedBy,
@@ -172,6 +176,29 @@ export function inboundRoutes(app: Server, { store, parser, wakeAnswer }: ApiDep
     if (content) return content;
     throw new ProblemError((await store.inbound.get(tenantId, uid)) ? "content_gone" : "inbound_not_found");
   }
+
+  app.post(
+    "/v1/inbound/requeue",
+    {
+      config: manage,
+      schema: {
+        tags,
+        summary: "Begin anew with what ended for one reason",
+        description: "Oldest first. What was answered never is, nor what has no mailbox any more.",
+        body: requeueInput,
+        response: { 202: requeuedBatch, default: problemResponse },
+      },
+    },
+    async (request, reply) => {
+      const { cursor, ...filter } = given(request.body);
+      const { uids, more } = await store.inbound.requeueAll(tenantIdOf(request), actorOf(request), {
+        ...filter,
+        ...(cursor !== undefined && { beyond: cursor }),
+      });
+      for (const uid of uids) wakeAnswer(uid);
+      return reply.code(202).send({ requeued: uids.length, more, nextCursor: more ? (uids.at(-1) ?? null) : null });
+    },
+  );
 
   app.post(
     "/v1/inbound/:id/requeue",

@@ -10,7 +10,7 @@ const state = z.enum(inboundStates);
 export const inboundMessage = z
   .object({
     id: z.string(),
-    mailbox: z.string().nullable(),
+    mailbox: z.string().describe("The mailbox's id, which outlives it."),
     messageId: z.string().nullable(),
     from: z.string().nullable(),
     subject: z.string().nullable(),
@@ -35,6 +35,14 @@ export const inboundMessage = z
 
 export const inboundDetail = inboundMessage
   .extend({
+    waitsFor: z
+      .enum(["approval", "tenant", "start_answering", "look", "due_at", "worker"])
+      .nullable()
+      .describe("Null where it has ended, or a worker has it in hand."),
+    stoppedBy: z
+      .enum(["mailbox", "tenant", "fleet"])
+      .nullable()
+      .describe("Whose kill switch keeps it from being answered; null once it has ended."),
     draft: z.record(z.string(), z.unknown()).nullable(),
     transcript: z.unknown(),
     decidedBy: z.string().nullable(),
@@ -80,16 +88,17 @@ export const attachments = z
   })
   .meta({ id: "InboundAttachments" });
 
+const reason = z
+  .string()
+  .max(64, { abort: true })
+  .superRefine((code, context) => {
+    if (!inboundReasons.has(code)) issue(context, "bad_value", "No message has this reason.");
+  });
+
 export const inboundQuery = z.strictObject({
   mailbox: id.optional(),
   state: state.optional(),
-  reason: z
-    .string()
-    .max(64, { abort: true })
-    .superRefine((reason, context) => {
-      if (!inboundReasons.has(reason)) issue(context, "bad_value", "No message has this reason.");
-    })
-    .optional(),
+  reason: reason.optional(),
   from: address.optional(),
   after: instant.optional().describe("Recorded at or after (RFC 3339)."),
   before: instant.optional().describe("Recorded before (RFC 3339)."),
@@ -120,5 +129,27 @@ export const rejectInput = z
   .strictObject({ note: line(1_000).optional() })
   .optional()
   .default({});
+
+const notBegunAnew: readonly string[] = ["draft", "mailbox_deleted"];
+
+export const requeueInput = z.strictObject({
+  reason: reason
+    .refine((code) => !notBegunAnew.includes(code), "What ended so is not begun anew.")
+    .describe("Why they ended."),
+  mailbox: id.optional(),
+  from: address.optional(),
+  after: instant.optional().describe("Recorded at or after (RFC 3339)."),
+  before: instant.optional().describe("Recorded before (RFC 3339)."),
+  limit: z.int().min(1).max(1_000).default(1_000).describe("At most so many at a time, oldest first."),
+  cursor: z.uuid().optional().describe("`nextCursor` of the call before."),
+});
+
+export const requeuedBatch = z
+  .object({
+    requeued: z.int().describe("How many were begun anew."),
+    more: z.boolean().describe("Whether others are left."),
+    nextCursor: z.string().nullable().describe("Goes on with those; null where none is left."),
+  })
+  .meta({ id: "RequeuedBatch" });
 
 export const attachmentParams = z.strictObject({ id, n: z.coerce.number().int().min(0).max(10_000) });

@@ -129,6 +129,10 @@ export const mailbox = z
     ownAddresses: z.array(z.string()),
     secrets: z.record(z.string(), z.boolean()).describe("Which secrets are stored."),
     answeringStopped: z.boolean().describe("The kill switch of this mailbox."),
+    stoppedBy: z
+      .enum(["mailbox", "tenant", "fleet"])
+      .nullable()
+      .describe("Whose kill switch keeps it from being answered: the widest of those that are set."),
     state: z.string().describe("new, connecting, following, unreachable, quarantined, paused or suspended."),
     reason: z.string().nullable().describe("A stable code."),
     detail: z.string().nullable().describe("The server's own words."),
@@ -162,6 +166,7 @@ export function showMailbox(stored: Mailbox): z.output<typeof mailbox> {
     startAt: stored.startAt,
     secrets: { ...stored.secretsPresent },
     answeringStopped: stored.answeringStopped,
+    stoppedBy: stored.stoppedBy,
     state: stored.state,
     reason: stored.reason,
     detail: stored.detail,
