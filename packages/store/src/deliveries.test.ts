@@ -101,6 +101,17 @@ test("lists narrow by recipient, account, batch, tag, message and time", async (
   expect(await find({ tag: "z" })).toBe(0);
 });
 
+test("a recipient is found whatever the case of the address, here and there, in deliveries and in messages", async () => {
+  await rig.account("cases");
+  const spellings = ["Ann.Lee@example.org", "ann.lee@example.org", "bob@example.org"];
+  for (const to of spellings) await rig.submit("cases", { to: [to] });
+  for (const recipient of ["ANN.LEE@example.org", "ann.lee@example.org"]) {
+    const { items } = await rig.store.deliveries.list("cases", { recipient });
+    expect(items.map((one) => one.recipient)).toEqual(["ann.lee@example.org", "Ann.Lee@example.org"]);
+    expect((await rig.store.messages.list("cases", { recipient })).items).toHaveLength(2);
+  }
+});
+
 test("pages of a list hold every delivery once, newest first", async () => {
   await rig.account("p");
   const { deliveries } = await rig.submit("p", { to: Array.from({ length: 7 }, (_, n) => `r${n}@example.org`) });

@@ -1,3 +1,4 @@
+import { addressKey } from "@mailfleet/mail";
 import type { Where } from "./where.ts";
 
 /** What lists of messages and deliveries have in common. All conditions must hold. */
@@ -32,5 +33,7 @@ export function filterTimes(where: Where, uid: string, at: string, { after, befo
 }
 
 export function filterRecipient(where: Where, { recipient }: MailFilter): void {
-  where.andIf("d.recipient = ?", recipient);
+  // What is not spelled as it is compared has its comparison key beside it; each of the two has an index.
+  const key = recipient === undefined ? undefined : addressKey(recipient);
+  where.andIf("(d.recipient = ? or d.recipient_key = ?)", key, key);
 }

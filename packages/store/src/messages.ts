@@ -1,4 +1,5 @@
 import {
+  addressKey,
   type DeliveryState,
   deliveryStates,
   isEnded,
@@ -120,7 +121,10 @@ async function list(sql: Sql, tenantId: string, filter: MessageFilter & PageRequ
   where.andIf("a.id = ?", filter.account);
   filterMessages(where, filter);
   filterTimes(where, "m.uid", "m.accepted_at", filter);
-  if (filter.recipient !== undefined) where.and(hasRecipient, tenantId, filter.recipient);
+  if (filter.recipient !== undefined) {
+    const key = addressKey(filter.recipient);
+    where.and(hasRecipient, tenantId, key, key);
+  }
   if (filter.state !== undefined) where.and(stateConditions[filter.state]);
   // These have an index of their own, which is narrower still.
   const isNarrow = filter.recipient !== undefined || filter.batch !== undefined;
@@ -139,7 +143,7 @@ async function list(sql: Sql, tenantId: string, filter: MessageFilter & PageRequ
   );
 }
 
-const hasRecipient = `m.uid in (select d.message_uid from mailfleet.deliveries d where d.tenant_id = ? and d.recipient = ?)`;
+const hasRecipient = `m.uid in (select d.message_uid from mailfleet.deliveries d where d.tenant_id = ? and (d.recipient = ? or d.recipient_key = ?))`;
 
 const isOpen = "exists (select from mailfleet.deliveries d where d.message_uid = m.uid and d.state = 'open')";
 const hasBegun = `exists (select from mailfleet.deliveries d
