@@ -149,6 +149,7 @@ export class MailboxWatch implements MailboxSink {
     );
     if (!verdicts) this.#notOurs();
     crashPoint("watch-after-record", this.#mailboxId);
+    if (progress.backfillDone) telemetry.backfilled({ tenantId: this.#tenantId, mailboxId: this.#mailboxId });
     messages.forEach(({ uid, skip, sizeBytes }, n) => {
       if (verdicts?.[n]?.kind !== "new") return;
       if (skip === undefined) queues.wakeAnswer(uid);

@@ -249,6 +249,8 @@ test("a window of the past is looked through on request, and then no more", asyn
   await rig.store.mailboxes.backfill(mailbox.tenantId, "box", { since: new Date(Date.now() - 3_600_000) });
   const [past] = await mailbox.has("past");
   expect(past).toMatchObject({ state: "pending" });
+  await until(async () => (await mailbox.read()).backfill?.endedAt instanceof Date);
+  await until(() => watcher.events("backfilled").some(({ tenantId }) => tenantId === mailbox.tenantId));
 });
 
 test("while a tenant's answers wait beyond the limit, its mail stays unseen in the mailbox", async () => {

@@ -121,7 +121,7 @@ export const followingLimits = { messagesPerRecord: 100, contentBytesPerRecord: 
 
 const position = `epoch, tenant_id as "tenantId", state, reason, retry_at as "retryAt", start_at as "startAt", uid_validity as "uidValidity",
   watermark, modseq, complete_at as "completeAt", reconciled_at as "reconciledAt", resume,
-  case when backfill_since is not null then jsonb_build_object('since', backfill_since, 'until', backfill_until) end as backfill`;
+  case when backfill_asked_at is not null and backfill_ended_at is null then jsonb_build_object('since', backfill_since, 'until', backfill_until) end as backfill`;
 
 export function openFollowing(db: Database): Following {
   /** Of which folder an owner has last heard: where the settings point elsewhere since, it writes nothing more. */
@@ -232,8 +232,7 @@ async function writePosition(
        modseq = case when p.uid_validity <> $10 then $12 else coalesce($12, p.modseq) end,
        complete_at = greatest(p.complete_at, $13::timestamptz),
        reconciled_at = case when $14::boolean then now() when p.uid_validity <> $10 then null else p.reconciled_at end,
-       backfill_since = case when $15::boolean and p.asked = p.taken then null else p.backfill_since end,
-       backfill_until = case when $15::boolean and p.asked = p.taken then null else p.backfill_until end,
+       backfill_ended_at = case when $15::boolean and p.asked = p.taken then now() else p.backfill_ended_at end,
        resume = case when $16::boolean and p.asked = p.taken then null else p.resume end
      where p.mailbox_uid = $1 and p.fence = $2 and p.epoch = coalesce($17::integer, p.epoch) returning p.tenant_id`,
     [

@@ -277,8 +277,16 @@ test("a window that is asked for while another is looked through is not forgotte
   await rig.store.mailboxes.backfill("windows", "help", { since: day(1), until: day(2) });
   await rig.store.following.change(owner, { backfillDone: true });
   expect((await rig.store.following.begin(owner))?.backfill).toEqual({ since: day(1), until: day(6) });
+  const shown = async () => (await rig.store.mailboxes.get("windows", "help"))?.backfill;
+  expect(await shown()).toEqual({ since: day(1), until: day(6), askedAt: expect.any(Date), endedAt: null });
   await rig.store.following.change(owner, { backfillDone: true });
   expect((await rig.store.following.begin(owner))?.backfill).toBeNull();
+  const ended = { since: day(1), until: day(6), endedAt: expect.any(Date) };
+  expect(await shown()).toMatchObject(ended);
+  await rig.store.following.change(owner, { state: "following" });
+  expect(await shown()).toMatchObject(ended);
+  await rig.store.mailboxes.backfill("windows", "help", { since: day(8), until: day(9) });
+  expect((await rig.store.following.begin(owner))?.backfill).toEqual({ since: day(8), until: day(9) });
 });
 
 test("what was skipped for its time is taken up where a person asks for it, once, as the same message", async () => {

@@ -53,10 +53,19 @@ export interface Mailbox {
   /** The moment up to which nothing is missing. */
   readonly completeAt: Date | null;
   readonly reconciledAt: Date | null;
+  /** The window of the past that was asked for last; `endedAt` is null until it has been looked through. */
+  readonly backfill: Backfill | null;
   /** Messages that wait for an answer now. */
   readonly waiting: number;
   readonly createdAt: Date;
   readonly updatedAt: Date;
+}
+
+export interface Backfill {
+  readonly since: Date;
+  readonly until: Date;
+  readonly askedAt: Date;
+  readonly endedAt: Date | null;
 }
 
 /** A mailbox as a worker uses it, secrets open. Never logged. */
@@ -110,7 +119,11 @@ export interface Mailboxes {
 
 export const mailboxLimits = { perTenant: 10_000, rememberedMs: 1_000, remembered: 10_000 } as const;
 
-interface MailboxRow extends Omit<Mailbox, "secretsPresent"> {
+interface MailboxRow extends Omit<Mailbox, "secretsPresent" | "backfill"> {
+  backfillSince: Date | null;
+  backfillUntil: Date;
+  backfillAskedAt: Date;
+  backfillEndedAt: Date | null;
   secrets: Buffer | null;
   secretsKeyId: string | null;
 }
@@ -119,6 +132,8 @@ const selectMailboxes = `select m.uid, m.tenant_id as "tenantId", m.id, m.settin
     m.answering_stopped as "answeringStopped", ${stoppedByMailbox} as "stoppedBy", m.revision, p.state, p.reason, p.detail, p.state_since as "stateSince", p.following,
     p.capabilities, p.retry_at as "retryAt", p.start_at as "startAt", p.uid_validity as "uidValidity", p.watermark,
     p.complete_at as "completeAt", p.reconciled_at as "reconciledAt", m.created_at as "createdAt", m.updated_at as "updatedAt",
+    p.backfill_since as "backfillSince", p.backfill_until as "backfillUntil", p.backfill_asked_at as "backfillAskedAt",
+    p.backfill_ended_at as "backfillEndedAt",
     (select count(*) from mailfleet.answering a where a.mailbox_uid = m.uid) as waiting
   from mailfleet.mailboxes m join mailfleet.mailbox_positions p on p.mailbox_uid = m.uid`;
 
@@ -127,10 +142,15 @@ export function openMailboxes(db: Database, keys: SecretKeys): Mailboxes {
     maxAgeMs: mailboxLimits.rememberedMs,
     maxEntries: mailboxLimits.remembered,
   });
-  const shown = ({ secrets, secretsKeyId, ...row }: MailboxRow): Mailbox => ({
-    ...row,
-    secretsPresent: mailboxSecretsPresent(readMailboxSecrets(keys, row, secrets, secretsKeyId)),
-  });
+  const shown = (found: MailboxRow): Mailbox => {
+    const { secrets, secretsKeyId, backfillSince, backfillUntil, backfillAskedAt, backfillEndedAt, ...row } = found;
+    const until = { until: backfillUntil, askedAt: backfillAskedAt, endedAt: backfillEndedAt };
+    return {
+      ...row,
+      backfill: backfillSince && { since: backfillSince, ...until },
+      secretsPresent: mailboxSecretsPresent(readMailboxSecrets(keys, row, secrets, secretsKeyId)),
+    };
+  };
   const read = async (sql: Sql, tenantId: string, id: string) => {
     const [row] = await sql.query<MailboxRow>(`${selectMailboxes} where m.tenant_id = $1 and m.id = $2`, [
       tenantId,
@@ -250,8 +270,9 @@ export function openMailboxes(db: Database, keys: SecretKeys): Mailboxes {
       change(
         tenantId,
         // One window at a time: what was asked for and is not done yet is looked through with it.
-        `update mailfleet.mailbox_positions p set asked = p.asked + 1, backfill_since = least(p.backfill_since, $3::timestamptz),
-           backfill_until = greatest(p.backfill_until, coalesce($4::timestamptz, now()))
+        `update mailfleet.mailbox_positions p set asked = p.asked + 1, backfill_asked_at = now(), backfill_ended_at = null,
+           backfill_since = least(case when p.backfill_ended_at is null then p.backfill_since end, $3::timestamptz),
+           backfill_until = greatest(case when p.backfill_ended_at is null then p.backfill_until end, coalesce($4::timestamptz, now()))
          from mailfleet.mailboxes m where m.uid = p.mailbox_uid and m.tenant_id = $1 and m.id = $2 returning 1`,
         [tenantId, id, since, until ?? null],
       ),

@@ -37,6 +37,11 @@ export function inboundEvents(log: Log, metrics: Metrics) {
       else log.debug(line, "mailbox state");
     },
 
+    /** A window of the past that somebody asked for has been looked through. */
+    backfilled({ tenantId, mailboxId }: MailboxFacts): void {
+      log.info({ event: "backfilled", tenantId, mailboxId }, "backfill ended");
+    },
+
     /** Shards of mailboxes whose watcher's lease had lapsed are this process's now. */
     leaseTakenOver(facts: { readonly shards: number }): void {
       if (facts.shards === 0) return;

@@ -50,3 +50,14 @@ test("of two mailboxes that are put at the same place at once, one is refused", 
   const both = await Promise.all(["one", "two"].map((id) => put(id, { folder: "Race" })));
   expect(both.map(({ status }) => status).toSorted()).toEqual([201, 409]);
 });
+
+test("the last backfill is shown until it has ended, and after; one that begins in the future is refused", async () => {
+  await put("past", { folder: "Past" });
+  expect((await api.ask("GET", "/v1/mailboxes/past", { key })).body.backfill).toBe(null);
+  const since = new Date(Date.now() - 60_000).toISOString();
+  const asked = await api.ask("POST", "/v1/mailboxes/past/backfill", { key, body: { since } });
+  expect([asked.status, asked.body.backfill]).toMatchObject([202, { since, endedAt: null }]);
+  const body = { since: new Date(Date.now() + 60_000).toISOString() };
+  const refused = await api.ask("POST", "/v1/mailboxes/past/backfill", { key, body });
+  expect([refused.status, refused.body.errors]).toMatchObject([400, [{ path: "/since", code: "bad_value" }]]);
+});

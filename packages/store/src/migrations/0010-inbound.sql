@@ -55,8 +55,11 @@ create table mailfleet.mailbox_positions (
   -- taken is what the owner has heard of.
   asked integer not null default 0,
   taken integer not null default 0,
+  -- The window stays when it has been looked through.
   backfill_since timestamptz,
   backfill_until timestamptz,
+  backfill_asked_at timestamptz,
+  backfill_ended_at timestamptz,
   resume text check (resume in ('answer', 'skip'))
 ) with (fillfactor = 50);
 create index mailbox_positions_shard on mailfleet.mailbox_positions (shard);

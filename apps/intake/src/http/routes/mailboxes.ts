@@ -36,7 +36,7 @@ const tags = ["mailboxes"];
 /** A login at a slow server, or a model that thinks, is waited for this long. */
 const questionMs = 25_000;
 
-export function mailboxRoutes(app: Server, { store, operator }: ApiDeps): void {
+export function mailboxRoutes(app: Server, { store, operator, now }: ApiDeps): void {
   const log = (actor: string, tenantId: string, command: string, target: string, detail = {}) =>
     store.commandLog.add({ actor, tenantId, command, target, detail });
 
@@ -190,6 +190,8 @@ export function mailboxRoutes(app: Server, { store, operator }: ApiDeps): void {
     async (request, reply) => {
       const tenantId = tenantIdOf(request);
       const window = given(request.body) as { since: Date; until?: Date };
+      if (window.since > now())
+        throw invalidRequest([{ path: "/since", code: "bad_value", detail: "It lies in the future." }]);
       if (!(await store.mailboxes.backfill(tenantId, request.params.id, window)))
         throw new ProblemError("mailbox_not_found");
       await log(actorOf(request), tenantId, "mailbox.backfill", request.params.id, window);

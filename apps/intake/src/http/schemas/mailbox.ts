@@ -145,6 +145,10 @@ export const mailbox = z
       .nullable()
       .describe("Nothing that arrived before is missing."),
     reconciledAt: z.date().nullable(),
+    backfill: z
+      .object({ since: z.date(), until: z.date(), askedAt: z.date(), endedAt: z.date().nullable() })
+      .nullable()
+      .describe("The window that was asked for last; `endedAt` is null until it has been looked through."),
     waiting: z.int().describe("Messages that wait for their end."),
     createdAt: z.date(),
     updatedAt: z.date(),
@@ -180,6 +184,7 @@ export function showMailbox(stored: Mailbox): z.output<typeof mailbox> {
       uid: stored.watermark,
     },
     reconciledAt: stored.reconciledAt,
+    backfill: stored.backfill,
     waiting: stored.waiting,
     createdAt: stored.createdAt,
     updatedAt: stored.updatedAt,
