@@ -30,9 +30,9 @@ beforeAll(async () => {
   );
   // As many in one mailbox as in a hundred others.
   await db.query(
-    `insert into mailfleet.inbound (uid, tenant_id, mailbox_uid, folder, uid_validity, imap_uid, arrived_at, received_at, size_bytes,
+    `insert into mailfleet.inbound (uid, tenant_id, mailbox_uid, mailbox_id, folder, uid_validity, imap_uid, arrived_at, received_at, size_bytes,
        state, reason, ended_at, correspondent, draft, troubled_at)
-     select uuidv7(make_interval(secs => -n)), 'acme', m.uid, $2, $3, n, at, at, 2000, 'skipped', 'list_mail', at, 'ann@example.net',
+     select uuidv7(make_interval(secs => -n)), 'acme', m.uid, m.id, $2, $3, n, at, at, 2000, 'skipped', 'list_mail', at, 'ann@example.net',
        case when n % 1000 = 0 then '{}'::jsonb end, case when n % 1000 = 0 then at end
      from (select n, now() - make_interval(secs => n) as at from generate_series(1, ${many}) n) as received
      join mailfleet.mailboxes m on m.uid in ($1::bigint, $1::bigint + 1 + n % 100)`,
@@ -93,7 +93,7 @@ test("what waits for a person is not looked at to count the backlog", async () =
 test("no claim steps over what a stopped mailbox has waiting, whenever it came", async () => {
   const { mailboxes } = rig.store;
   await rig.store.tenants.put("other", {});
-  const put = await mailboxes.put("acme", "open", mailboxSettings, { pass: "secret" });
+  const put = await mailboxes.put("acme", "open", { ...mailboxSettings, folder: "Open" }, { pass: "secret" });
   const open = put.kind === "put" ? put.mailbox.uid : 0;
   const shard = (await rig.store.shards.share(rig.workerId, 256)).find((one) => one.shard === open % 256);
   const owner = { mailboxUid: open, workerId: rig.workerId, fence: shard?.fence ?? -1 };

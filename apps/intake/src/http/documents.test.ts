@@ -59,6 +59,7 @@ test("the document is OpenAPI 3.1 and has every route of the contract", () => {
     "post /v1/deliveries/{id}/release",
     "post /v1/deliveries/{id}/resend",
     "post /v1/dispatch/run",
+    "post /v1/inbound/requeue",
     "post /v1/inbound/{id}/approve",
     "post /v1/inbound/{id}/reject",
     "post /v1/inbound/{id}/requeue",

@@ -53,7 +53,11 @@ test("the secret that signs the call to a person leaves the webhook's as it is, 
   const url = "https://a.example";
   const stored = async (webhook: object, escalate: object) => {
     const answer = { from: "help@example.org", requireAuthentication: false };
-    const body = { ...mailbox, answer: { ...answer, webhook: { url, ...webhook }, escalate: { url, ...escalate } } };
+    const body = {
+      ...mailbox,
+      folder: "Signs",
+      answer: { ...answer, webhook: { url, ...webhook }, escalate: { url, ...escalate } },
+    };
     const put = await api.ask("PUT", "/v1/mailboxes/signs", { key, body });
     expect(put.body.secrets, JSON.stringify(put.body)).toBeDefined();
     const { uid } = (await api.store.mailboxes.get("acme", "signs")) as { uid: number };
