@@ -2,6 +2,7 @@
  * Names of deliveries that leave the house and come back: signed, so that a forged one names nothing, and made of
  * letters, digits and one hyphen, so that they survive whatever carries them. Letters may change their case on the way.
  */
+import { timingSafeEqual } from "node:crypto";
 
 const alphabet = "abcdefghijklmnopqrstuvwxyz234567";
 const signatureChars = 16;
@@ -19,12 +20,18 @@ export function signedName(deliveryUid: string, purpose: string, sign: Sign): st
 /** The delivery of a name that one of our keys has signed for this purpose; else undefined. */
 export function deliveryOfSignedName(text: string, purpose: string, signers: readonly Sign[]): string | undefined {
   const [, name, signature] = pattern.exec(text.toLowerCase()) ?? [];
-  if (name === undefined || !signers.some((sign) => signatureOf(purpose + name, sign) === signature)) return undefined;
+  if (name === undefined || signature === undefined) return undefined;
+  const given = Buffer.from(signature);
+  if (!signers.some((sign) => timingSafeEqual(Buffer.from(signatureOf(purpose + name, sign)), given))) return undefined;
   const hex = fromBase32(name).toString("hex");
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
 }
 
-const signatureOf = (text: string, sign: Sign): string => base32(sign(text)).slice(0, signatureChars);
+function signatureOf(text: string, sign: Sign): string {
+  const signature = base32(sign(text)).slice(0, signatureChars);
+  if (signature.length < signatureChars) throw new TypeError("a signature that is too short");
+  return signature;
+}
 
 /** RFC 4648 section 6, in lower case and without padding. */
 function base32(bytes: Uint8Array): string {

@@ -24,3 +24,11 @@ test("a forged or foreign reverse-path finds nothing", () => {
   expect(deliveryOfVerp(address.replace("b+a", "b+b"), [signWith("k")])).toBeUndefined();
   expect(deliveryOfVerp("ann@example.org", [signWith("k")])).toBeUndefined();
 });
+
+test("a signer whose signatures are too short signs nothing, and vouches for nothing", () => {
+  const uid = "01a20129-5cbb-7000-8000-000000000001";
+  const address = verpAddress(uid, "bounces.example.org", signWith("k"));
+  const short = (text: string) => signWith("k")(text).subarray(0, 9);
+  expect(() => verpAddress(uid, "bounces.example.org", short)).toThrow(TypeError);
+  expect(() => deliveryOfVerp(address, [short])).toThrow(TypeError);
+});
