@@ -81,7 +81,11 @@ export function allowedLink(rules: ReadyLinkRules, text: string): string | undef
   // A host that we would spell in another way, such as one that ends in a dot, is no plain one.
   if (asciiHost(url.hostname) !== url.hostname || !isAllowedHost(rules, url.hostname)) return undefined;
   if (carriesAnotherAddress(`${url.pathname}${url.search}${url.hash}`)) return undefined;
-  return url.href.replace(/['()*!,;]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+  // Programs also end a link at these, and might make another one of the rest.
+  return url.href.replace(
+    /['()*!,;]|(?<=\?.*)\?|(?<=\.)\./g,
+    (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }
 
 /** An allowed host may forward to wherever its query says; `?to=https%253A%252F%252Fevil` is decoded as far as it goes. */
@@ -99,13 +103,18 @@ function carriesAnotherAddress(rest: string): boolean {
 const decodedOnce = (text: string): string =>
   text.replace(/%[0-9a-f]{2}/gi, (code) => String.fromCharCode(Number.parseInt(code.slice(1), 16)));
 
-/** The address as it may be written; undefined where it may not. */
+/** One dot-atom (RFC 5322, section 3.2.3) of the plainest signs: so there is one @ in the whole, and no dot beside it. */
+const plainLocalPart = /^[a-z0-9][a-z0-9_+-]*(?:\.[a-z0-9_+-]+)*$/i;
+
+/**
+ * The address as it may be written; undefined where it may not. A local part that could be a host is taken for one by
+ * programs that begin in the middle, such as after a comma or a bracket.
+ */
 export function allowedAddress(rules: ReadyLinkRules, text: string): string | undefined {
-  const at = text.lastIndexOf("@");
-  if (at < 1) return undefined;
-  const host = asciiHost(text.slice(at + 1));
-  const address = `${text.slice(0, at)}@${host}`;
   if (rules.addresses.has(text.toLowerCase())) return text;
-  if (!/^[a-z0-9][a-z0-9._+-]*@/i.test(address)) return undefined;
-  return host !== "" && isAllowedHost(rules, host) ? address : undefined;
+  const at = text.lastIndexOf("@");
+  const local = text.slice(0, Math.max(at, 0));
+  if (!plainLocalPart.test(local) || looksLikeHost(local)) return undefined;
+  const host = asciiHost(text.slice(at + 1));
+  return host !== "" && isAllowedHost(rules, host) ? `${local}@${host}` : undefined;
 }

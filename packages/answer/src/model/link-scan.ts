@@ -22,6 +22,9 @@ const run = /(?:[\w.@-]|[\u3002\uff0e\uff61\u2024\ufe52]|[^\p{P}\p{Z}\p{C}\p{ASC
 const letterRun = /[\p{L}\p{M}\p{N}._\-\u3002\uff0e\uff61\u2024\ufe52]+/gu;
 const asciiRun = /[a-z0-9._-]+/gi;
 const anyDot = /[.\u3002\uff0e\uff61\u2024\ufe52]/u;
+/** Marks, and letters of other scripts behind ASCII: some programs end a top-level domain before them. */
+const glued =
+  /(?:(?<=[a-z0-9])[^\p{ASCII}\u3002\uff0e\uff61\u2024\ufe52]|\p{M})[^.@\u3002\uff0e\uff61\u2024\ufe52]*/giu;
 const edge = /^[._\-\u3002\uff0e\uff61\u2024\ufe52]$/u;
 const trailing = /^[.,;:!?*_~\u3002\uff0e\uff61]$/u;
 
@@ -38,11 +41,21 @@ export function scanLinks(rules: ReadyLinkRules, text: string): readonly Segment
   return setApart(segments);
 }
 
-/** What follows a link must not be read as more of it. */
+/** Behind these every program sees where a link begins. */
+const opening = /[\s<"'*\p{Ps}\p{Pi}]$/u;
+
+/**
+ * What follows a link must not be read as more of it. Where something is glued before it, programs overlook the link and
+ * make one of what its path ends in.
+ */
 function setApart(segments: readonly Segment[]): readonly Segment[] {
-  return segments.flatMap((segment, index) =>
-    segment.kind === "link" && runsOn(segments[index + 1], segments[index + 2]) ? [segment, plain(" ")] : [segment],
-  );
+  return segments.flatMap((segment, index) => {
+    if (segment.kind !== "link") return [segment];
+    const before = segments[index - 1];
+    const isGlued = before?.kind === "text" && !opening.test(before.text.slice(-1));
+    const ends = runsOn(segments[index + 1], segments[index + 2]);
+    return [...(isGlued ? [plain(" ")] : []), segment, ...(ends ? [plain(" ")] : [])];
+  });
 }
 
 function runsOn(next: Segment | undefined, afterNext: Segment | undefined): boolean {
@@ -153,12 +166,15 @@ function judge(rules: ReadyLinkRules, body: string, tail: string): Judged | unde
   }
   if (!anyDot.test(body)) return undefined;
   if (at >= 0)
-    return looksLikeHost(body.slice(0, at)) || holdsHost(body) ? { segments: removedLink, withTail: true } : undefined;
+    return looksLikeHost(body.slice(0, at)) || holdsHost(body) || endsInGlue(body)
+      ? { segments: removedLink, withTail: true }
+      : undefined;
 
   const host = asciiHost(body);
   if (host !== "" && isAllowedHost(rules, host)) return wholeLink(rules, host, tail);
   if (looksLikeHost(body)) return { segments: removedLink, withTail: tail !== "" };
-  return holdsHost(body) ? { segments: gluedSegments(rules, body), withTail: false } : undefined;
+  if (holdsHost(body)) return { segments: gluedSegments(rules, body), withTail: false };
+  return endsInGlue(body) ? { segments: removedLink, withTail: tail !== "" } : undefined;
 }
 
 function wholeLink(rules: ReadyLinkRules, host: string, tail: string): Judged {
@@ -188,6 +204,8 @@ const partsOf = (body: string): readonly Part[] =>
   );
 
 const holdsHost = (body: string): boolean => partsOf(body).some(({ part }) => looksLikeHost(part));
+
+const endsInGlue = (body: string): boolean => looksLikeHost(body.replace(glued, ""));
 
 /** Hosts among letters of scripts that use no spaces: each is taken by itself, and set apart from its neighbours. */
 function gluedSegments(rules: ReadyLinkRules, body: string): readonly Segment[] {

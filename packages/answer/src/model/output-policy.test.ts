@@ -20,6 +20,7 @@ const kept = [
   ["a link in angle brackets", "<https://good.example/h>", "<https://good.example/h>"],
   ["an address at an allowed host", "Write to help@good.example!", "Write to help@good.example!"],
   ["such an address as a link", "mailto:help@good.example.", "help@good.example."],
+  ["an address with dots and signs", "Ask max.miller-1_x@good.example", "Ask max.miller-1_x@good.example"],
   ["the correspondent's own address", "You are ann@home.net.", "You are ann@home.net."],
   ["file names", "Open file.txt and notes.docx", "Open file.txt and notes.docx"],
   [
@@ -33,7 +34,7 @@ const kept = [
   [
     "text without spaces around a link",
     "请看https://good.example/帮助。谢谢",
-    "请看https://good.example/%E5%B8%AE%E5%8A%A9%E3%80%82%E8%B0%A2%E8%B0%A2",
+    "请看 https://good.example/%E5%B8%AE%E5%8A%A9%E3%80%82%E8%B0%A2%E8%B0%A2",
   ],
   ["paragraphs", "One\r\ntwo\r\n\r\n\r\n\r\nthree", "One\ntwo\n\nthree"],
 ] as const;
@@ -74,6 +75,18 @@ const taken = [
   ["a host glued to an allowed link", "https://good.example😀.evil.ws", "[…]"],
   ["a picture glued to a domain", "😀。com😀", "[…]"],
   ["a host that ends in a dot", "https://good.example./", "[…]"],
+  [
+    "a host at the end of a link that begins in a word",
+    "$https://good.example/,evil.com",
+    "$ https://good.example/%2Cevil.com",
+  ],
+  ["a host behind two question marks", "https://good.example/??evil.com", "https://good.example/?%3Fevil.com"],
+  ["a host behind two dots", "https://good.example/a..=evil.com", "https://good.example/a.%2E=evil.com"],
+  [
+    "letters of another script behind a domain of one",
+    "почта.comé1.x почта.рф\u0301 почта.com\u0301a почта.comé@",
+    "[…] […] […] […]",
+  ],
   ["letters glued to an allowed host", "https://good.exampleé.com", "[…]"],
   ["a host among letters of a script without spaces", "请访问evil.com查看", "请访问[…]查看"],
   ["what nobody sees in a host", "ev\u200bil.c\u00adom ev\u2060il.com", "[…] […]"],
@@ -90,6 +103,13 @@ const taken = [
   ["a host inside mailto", "mailto:shop.org", "[…]"],
   ["a link inside mailto", "mailto:https://evil.internal/", "[…]"],
   ["an address that hides a host", "evil.com@x good.example@evil.com", "[…] […]"],
+  ["an address glued to an allowed one", "Write to x@evil.com@good.example", "Write to […]"],
+  ["an address glued to an allowed one, as a link", "mailto:x@evil.com@good.example", "[…]"],
+  ["a host before an allowed host", "evil.com@good.example ,evil.com@good.example", "[…] ,[…]"],
+  ["a host behind a bracket", "[evil.com@good.example (x-evil.com@good.example)", "[[…] ([…])"],
+  ["a host behind a plus sign", "x+evil.com@good.example evil.com+x@good.example", "x+[…] […]+x@good.example"],
+  ["a host that ends in a dot before an @", "evil.com.@good.example x.@good.example", "[…] […]"],
+  ["a host with more behind it", "evil.com-x@good.example evil.com_x@good.example", "[…] […]"],
   ["an address behind an allowed host", "good.example/@evil.com&evil.com", "https://good.example/@evil.com&evil.com"],
   ["two addresses glued", "good.example&evil.com;evil.com", "https://good.example/ &[…];[…]"],
   ["a forwarding link", "https://good.example/?to=https://evil.com", "[…]"],
@@ -120,7 +140,9 @@ const pieces = [
   ..."/ : . @ \\ ( ) [ ] < > ! ? # & = , ; - _ % ' \"".split(" "),
   ..." |\n|\t|\u200b|\u202e|\u00ad|\ufe0f|\u3002|。|．|…|😀|é|а".split("|"),
   ..."https:// http:// // javascript: mailto: data: www. %2f %40 begin x".split(" "),
-  ..."evil.com evil.ws evil good.example shop.org example com org рф почта.рф ![x]( [x]( <a <img".split(" "),
+  ..."evil.com evil.ws evil good.example @good.example shop.org example com org рф почта.рф ![x]( [x]( <a <img".split(
+    " ",
+  ),
 ];
 
 /** What a careless mail program makes links of: judged by other means than ours. */
