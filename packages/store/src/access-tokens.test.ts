@@ -51,6 +51,28 @@ test("of all who want one credential's token, over all of its mailboxes, one ref
   expect((await accessTokens.claim({ mailboxUid: inbox }, 8)).kind).toBe("refresh");
 });
 
+test("a mailbox that logs in alike at another server, or with less protection, is given none of its token", async () => {
+  const { accessTokens, mailboxes } = rig.store;
+  const real = await mailbox("real");
+  await accessTokens.forget({ mailboxUid: real });
+  await accessTokens.claim({ mailboxUid: real }, 1);
+  await accessTokens.store({ mailboxUid: real }, 1, { accessToken: "token", expiresInSeconds: 3_600 });
+  for (const changes of [
+    { host: "evil.example" },
+    { port: 1 },
+    { allowClearTextAuth: true },
+    { allowInvalidCertificate: true },
+  ]) {
+    const put = await mailboxes.put("acme", "like-it", { ...settings, ...changes } as MailboxSettings, {
+      refreshToken: "made up",
+      clientSecret: "s",
+    });
+    const claim = put.kind === "put" && (await accessTokens.claim({ mailboxUid: put.mailbox.uid }, 2));
+    expect(claim).toEqual({ kind: "refresh" });
+  }
+  expect((await accessTokens.claim({ mailboxUid: real }, 3)).kind).toBe("token");
+});
+
 test("a refresh token that was replaced is kept in every mailbox that had it, and a person's later one stays", async () => {
   const { mailboxes } = rig.store;
   const [one, two, other] = [await mailbox("one"), await mailbox("two"), await mailbox("other", "a person's")];

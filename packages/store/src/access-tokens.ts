@@ -1,7 +1,8 @@
 import type { Database } from "./database.ts";
 import type { SecretKeys } from "./seal.ts";
+import { credentialSql } from "./secret-destination.ts";
 
-/** Whose credential it is. All mailboxes, or accounts, of a tenant that log in with the same one share its token. */
+/** Whose credential it is. All of a tenant's mailboxes, or accounts, that log in alike at one server share its token. */
 export type TokenOwner = { readonly mailboxUid: number } | { readonly accountUid: number };
 
 export interface FreshToken {
@@ -53,7 +54,7 @@ const holderOf = (owner: TokenOwner): readonly [table: "mailboxes" | "accounts",
   "mailboxUid" in owner ? ["mailboxes", owner.mailboxUid] : ["accounts", owner.accountUid];
 
 const isOf = (table: "mailboxes" | "accounts") =>
-  `(k.tenant_id, k.credential) = (select h.tenant_id, h.settings -> 'auth' from mailfleet.${table} h where h.uid = $1)`;
+  `(k.tenant_id, k.credential) = (select h.tenant_id, ${credentialSql} from mailfleet.${table} h where h.uid = $1)`;
 const isGood = "k.token is not null and k.expires_at > now() + make_interval(secs => $4)";
 const isTaken = "k.refreshing_until > now()";
 
@@ -89,7 +90,7 @@ export function openAccessTokens(db: Database, keys: SecretKeys): AccessTokens {
         wait_ms: number;
       }>(
         `insert into mailfleet.access_tokens as k (tenant_id, credential, refreshing_worker, refreshing_until)
-         select h.tenant_id, h.settings -> 'auth', $2, now() + make_interval(secs => $3) from mailfleet.${table} h where h.uid = $1
+         select h.tenant_id, ${credentialSql}, $2, now() + make_interval(secs => $3) from mailfleet.${table} h where h.uid = $1
          on conflict (tenant_id, credential) do update set
            refreshing_worker = case when ${isGood} or ${isTaken} then k.refreshing_worker else $2 end,
            refreshing_until = case when ${isGood} or ${isTaken} then k.refreshing_until else now() + make_interval(secs => $3) end

@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { type AccountSettings, changeSecrets, dkimName, secretsPresent } from "./account-settings.ts";
+import {
+  type AccountSettings,
+  changeSecrets,
+  dkimName,
+  secretsPresent,
+  secretsToGiveAnew,
+} from "./account-settings.ts";
 
 const password: AccountSettings = {
   host: "mx.example.org",
@@ -43,4 +49,16 @@ test.each([
 
 test("what is shown says which secrets are stored, and nothing of them", () => {
   expect(secretsPresent(stored)).toEqual({ pass: true, clientSecret: false, refreshToken: false, dkim: [name] });
+});
+
+test("a login that would go to another next hop is to be given anew, and signing keys go nowhere", () => {
+  const elsewhere = { ...password, host: "evil.example" };
+  expect(secretsToGiveAnew(stored, {}, password, { ...password, maxConnections: 2 })).toEqual([]);
+  expect(secretsToGiveAnew(stored, {}, password, elsewhere)).toEqual(["pass"]);
+  expect(secretsToGiveAnew(stored, { pass: "new" }, password, elsewhere)).toEqual([]);
+  expect(secretsToGiveAnew({ dkim: stored.dkim }, {}, password, elsewhere)).toEqual([]);
+  const tokens = { clientSecret: "c", refreshToken: "r" };
+  expect(secretsToGiveAnew(tokens, { clientSecret: null }, oauth2, { ...oauth2, host: "evil.example" })).toEqual([
+    "refreshToken",
+  ]);
 });

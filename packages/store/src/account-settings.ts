@@ -1,4 +1,5 @@
 import type { RetryPolicy } from "@mailfleet/mail";
+import { isLoginElsewhere } from "./secret-destination.ts";
 
 /** Mail per span of time; a span that is absent is not limited. */
 export interface RateLimits {
@@ -106,6 +107,21 @@ export function changeSecrets(
     ...pick("refreshToken", auth?.kind === "oauth2"),
     ...(keys.length > 0 && { dkim: Object.fromEntries(keys) }),
   };
+}
+
+export type LoginSecretName = (typeof loginSecrets)[number];
+const loginSecrets = ["pass", "clientSecret", "refreshToken"] as const;
+
+/** The stored secrets that would be kept, and sent to another place than before. Signing keys go nowhere. */
+export function secretsToGiveAnew(
+  stored: AccountSecrets,
+  changes: SecretChanges,
+  before: AccountSettings,
+  after: AccountSettings,
+): readonly LoginSecretName[] {
+  if (!isLoginElsewhere(before, after)) return [];
+  const kept = changeSecrets(stored, changes, after);
+  return loginSecrets.filter((name) => changes[name] === undefined && kept[name] !== undefined);
 }
 
 export function secretsPresent(secrets: AccountSecrets): SecretsPresent {

@@ -66,7 +66,7 @@ test("an omitted secret survives a PUT, and null clears it", async () => {
   const tenant = await newTenant();
   const { accounts } = rig.store;
   const { account } = await put(tenant, "a", withPassword, { pass: "hunter2" });
-  await put(tenant, "a", { ...withPassword, host: "127.0.0.2" });
+  await put(tenant, "a", { ...withPassword, maxConnections: 2 });
   expect(await accounts.openForSending(account.uid)).toMatchObject({ secrets: { pass: "hunter2" }, revision: 2 });
   await put(tenant, "a", withPassword, { pass: null });
   expect((await accounts.openForSending(account.uid))?.secrets).toEqual({});

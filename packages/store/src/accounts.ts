@@ -1,8 +1,14 @@
 import { shutOutSubmissions } from "./accept.ts";
 import { readSecrets, sealSecrets } from "./account-secrets.ts";
 import { openForSending, type SendingAccount } from "./account-sending.ts";
-import type { AccountSettings, RateLimits, SecretChanges, SecretsPresent } from "./account-settings.ts";
-import { changeSecrets, secretsPresent } from "./account-settings.ts";
+import type {
+  AccountSettings,
+  LoginSecretName,
+  RateLimits,
+  SecretChanges,
+  SecretsPresent,
+} from "./account-settings.ts";
+import { changeSecrets, secretsPresent, secretsToGiveAnew } from "./account-settings.ts";
 import type { Database, Sql, Tx } from "./database.ts";
 import { freshCache } from "./fresh-cache.ts";
 import { type Page, type PageRequest, pageOf, pageSize, readCursor } from "./page.ts";
@@ -30,7 +36,9 @@ export interface Account {
 export type AccountPut =
   | { readonly kind: "put"; readonly created: boolean; readonly account: Account }
   | { readonly kind: "tenant_not_found" }
-  | { readonly kind: "refused"; readonly code: "too_many_accounts"; readonly detail: string };
+  | { readonly kind: "refused"; readonly code: "too_many_accounts"; readonly detail: string }
+  /** These are stored, and would be sent to another place than the one that they were given for. */
+  | { readonly kind: "secrets_required"; readonly names: readonly LoginSecretName[] };
 
 export type AccountDeletion =
   | { readonly kind: "deleted" }
@@ -123,6 +131,8 @@ export function openAccounts(db: Database, keys: SecretKeys): Accounts {
           return { kind: "refused", code: "too_many_accounts", detail };
         }
         const stored = before ? readSecrets(keys, { tenantId, id }, before.secrets, before.secretsKeyId) : {};
+        const required = before ? secretsToGiveAnew(stored, changes, before.settings, settings) : [];
+        if (required.length > 0) return { kind: "secrets_required", names: required };
         const sealed = sealSecrets(keys, { tenantId, id }, changeSecrets(stored, changes, settings));
         const uid = await write(tx, tenantId, id, settings, sealed);
         await writeQueueKeys(tx, uid);

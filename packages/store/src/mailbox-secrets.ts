@@ -1,5 +1,6 @@
-import type { MailboxSecrets, MailboxSettings } from "@mailfleet/mail";
+import type { MailboxSecrets, MailboxSettings, ModelSettings } from "@mailfleet/mail";
 import type { Sealed, SecretKeys } from "./seal.ts";
+import { isLoginElsewhere } from "./secret-destination.ts";
 
 /** What a PUT says about secrets: absent keeps the one that is stored, null clears it. */
 export type MailboxSecretChanges = { readonly [K in keyof MailboxSecrets]?: string | null };
@@ -16,6 +17,8 @@ const names = [
   "modelKey",
   "toolToken",
 ] as const;
+
+export type MailboxSecretName = (typeof names)[number];
 
 interface Owner {
   readonly tenantId: string;
@@ -51,7 +54,7 @@ export function changeMailboxSecrets(
   changes: MailboxSecretChanges,
   { auth, answer }: MailboxSettings,
 ): MailboxSecrets {
-  const wanted: Record<(typeof names)[number], boolean> = {
+  const wanted: Record<MailboxSecretName, boolean> = {
     pass: auth.kind === "password",
     clientSecret: auth.kind === "oauth2",
     refreshToken: auth.kind === "oauth2",
@@ -66,6 +69,36 @@ export function changeMailboxSecrets(
   });
   return Object.fromEntries(kept);
 }
+
+/**
+ * The stored secrets that would be kept, and sent to another place than before. Those of webhooks and escalations go
+ * nowhere: what they sign does.
+ */
+export function mailboxSecretsToGiveAnew(
+  stored: MailboxSecrets,
+  changes: MailboxSecretChanges,
+  before: MailboxSettings,
+  after: MailboxSettings,
+): readonly MailboxSecretName[] {
+  const login = isLoginElsewhere(before, after);
+  const isElsewhere: Record<MailboxSecretName, boolean> = {
+    pass: login,
+    clientSecret: login,
+    refreshToken: login,
+    webhookSecret: false,
+    escalateSecret: false,
+    modelKey: modelOf(before)?.url !== modelOf(after)?.url,
+    toolToken: !toolOriginsOf(after).isSubsetOf(toolOriginsOf(before)),
+  };
+  const kept = changeMailboxSecrets(stored, changes, after);
+  return names.filter((name) => isElsewhere[name] && changes[name] === undefined && kept[name] !== undefined);
+}
+
+const modelOf = ({ answer }: MailboxSettings): ModelSettings | undefined =>
+  answer?.answerer.kind === "model" ? answer.answerer : undefined;
+
+const toolOriginsOf = (settings: MailboxSettings): ReadonlySet<string> =>
+  new Set(modelOf(settings)?.httpTools.map(({ url }) => new URL(url).origin));
 
 export const mailboxSecretsPresent = (secrets: MailboxSecrets): MailboxSecretsPresent =>
   Object.fromEntries(names.map((name) => [name, secrets[name] !== undefined])) as MailboxSecretsPresent;

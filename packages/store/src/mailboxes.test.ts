@@ -20,7 +20,7 @@ test("a mailbox that is pointed elsewhere begins there now, unless it is said wh
   const owner = await follow(rig, watcher.id, "begins");
   const begins = async () => (await rig.store.mailboxes.get("begins", "help"))?.startAt.getTime() ?? 0;
   const put = async (changes: Partial<typeof mailboxSettings>) => {
-    await rig.store.mailboxes.put("begins", "help", { ...mailboxSettings, ...changes });
+    await rig.store.mailboxes.put("begins", "help", { ...mailboxSettings, ...changes }, { pass: "secret" });
     return begins();
   };
   await rig.store.db.query(
@@ -92,7 +92,8 @@ test("who still looks at the place before writes nothing about the next, whateve
   const owner = await follow(rig, watcher.id, "stale");
   const { following } = rig.store;
   expect(await following.heed(owner)).toBeDefined();
-  await rig.store.mailboxes.put("stale", "help", { ...mailboxSettings, host: "imap.example.org" });
+  const elsewhere = { ...mailboxSettings, host: "imap.example.org" };
+  await rig.store.mailboxes.put("stale", "help", elsewhere, { pass: "secret" });
   expect(await following.heed(owner)).toBeUndefined();
   expect(await following.record(owner, place, [found()], { uidValidity: 7, watermark: 1 })).toBeUndefined();
   expect(await following.begin(owner)).toMatchObject({ uidValidity: null, watermark: null });

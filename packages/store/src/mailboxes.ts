@@ -4,13 +4,16 @@ import { freshCache } from "./fresh-cache.ts";
 import {
   changeMailboxSecrets,
   type MailboxSecretChanges,
+  type MailboxSecretName,
   type MailboxSecretsPresent,
   mailboxSecretsPresent,
+  mailboxSecretsToGiveAnew,
   readMailboxSecrets,
   sealMailboxSecrets,
 } from "./mailbox-secrets.ts";
 import { type Page, type PageRequest, pageOf, pageSize, readCursor } from "./page.ts";
 import type { SecretKeys } from "./seal.ts";
+import { credentialSql } from "./secret-destination.ts";
 import { type StoppedBy, stoppedByMailbox } from "./stopped-by.ts";
 import { bringBack, setAside } from "./stopped-tickets.ts";
 import { mailboxAt, placeOf } from "./taken-place.ts";
@@ -86,7 +89,9 @@ export type MailboxPut =
       /** `mailbox_taken`: another one answers what arrives there; see `mailboxAt`. */
       readonly code: "too_many_mailboxes" | "mailbox_taken";
       readonly detail: string;
-    };
+    }
+  /** These are stored, and would be sent to another place than the one that they were given for. */
+  | { readonly kind: "secrets_required"; readonly names: readonly MailboxSecretName[] };
 
 export interface Mailboxes {
   /** Makes or replaces a mailbox. Its quarantine is lifted, so that a repaired one is tried at once. */
@@ -185,9 +190,9 @@ export function openMailboxes(db: Database, keys: SecretKeys): Mailboxes {
         }
         const owner = { tenantId, id };
         const stored = before ? readMailboxSecrets(keys, owner, before.secrets, before.secretsKeyId) : {};
+        const required = before ? mailboxSecretsToGiveAnew(stored, changes, before.settings, settings) : [];
+        if (required.length > 0) return { kind: "secrets_required", names: required };
         const sealed = sealMailboxSecrets(keys, owner, changeMailboxSecrets(stored, changes, settings));
-        if (changes.refreshToken !== undefined || changes.clientSecret !== undefined)
-          await forgetToken(tx, settings, tenantId);
         const [row] = await tx.query<{ uid: number }>(
           `insert into mailfleet.mailboxes as m (tenant_id, id, settings, secrets, secrets_key_id, place) values ($1, $2, $3, $4, $5, $6)
            on conflict (tenant_id, id) do update set settings = excluded.settings, place = excluded.place, secrets = excluded.secrets,
@@ -195,6 +200,7 @@ export function openMailboxes(db: Database, keys: SecretKeys): Mailboxes {
            returning uid`,
           [tenantId, id, JSON.stringify(settings), sealed?.bytes ?? null, sealed?.keyId ?? null, placeOf(settings)],
         );
+        if (changes.refreshToken !== undefined || changes.clientSecret !== undefined) await forgetToken(tx, row?.uid);
         await tx.query(
           `insert into mailfleet.mailbox_positions as p (mailbox_uid, tenant_id, shard, start_at)
            values ($1::bigint, $2, $1::bigint % 256, coalesce($3::timestamptz, now()))
@@ -339,9 +345,10 @@ const isElsewhere = (before: MailboxSettings, after: MailboxSettings): boolean =
   before.host !== after.host || before.auth.user !== after.auth.user || before.folder !== after.folder;
 
 /** Another credential gives another token. */
-async function forgetToken(sql: Sql, { auth }: MailboxSettings, tenantId: string): Promise<void> {
-  await sql.query("delete from mailfleet.access_tokens where tenant_id = $1 and credential = $2::jsonb", [
-    tenantId,
-    JSON.stringify(auth),
-  ]);
+async function forgetToken(sql: Sql, uid: number | undefined): Promise<void> {
+  await sql.query(
+    `delete from mailfleet.access_tokens k using mailfleet.mailboxes h
+     where h.uid = $1 and (k.tenant_id, k.credential) = (h.tenant_id, ${credentialSql})`,
+    [uid],
+  );
 }

@@ -34,7 +34,7 @@ export function addAccounts(program: Command, terminal: Terminal): void {
 
   accounts
     .command("put <account>")
-    .description("make an account, or replace its settings; a password that is left out is kept")
+    .description("make an account, or replace its settings; a password that is left out is kept for the same server")
     .option("--file <file>", 'JSON with all its settings, "-" for stdin')
     .option("--host <host>", "next hop")
     .option("--port <port>", "port of the next hop", wholeNumber)

@@ -44,7 +44,7 @@ export function addMailboxes(program: Command, terminal: Terminal): void {
 
   mailboxes
     .command("put <mailbox>")
-    .description("make a mailbox, or replace its settings; a secret that is left out is kept")
+    .description("make a mailbox, or replace its settings; a secret that is left out is kept for the same server")
     .requiredOption("--file <file>", 'JSON with all its settings, "-" for stdin')
     .action(
       onApiFor(terminal, async ({ api, out }, id, { file }) => {

@@ -71,6 +71,28 @@ test("the secret that signs the call to a person leaves the webhook's as it is, 
   expect(await stored({}, { secret: null })).toEqual({ pass: "secret", webhookSecret: hooks });
 });
 
+test("no stored secret goes to another place: it is asked for again, and nothing is changed", async () => {
+  const model = { url: "https://m.example/v1", model: "m", systemPrompt: "help" };
+  const answer = { from: "help@example.org", model };
+  const ask = (body: object) => api.ask("PUT", "/v1/mailboxes/moves", { key, body });
+  expect((await ask({ ...mailbox, answer: { ...answer, model: { ...model, key: "k" } } })).status).toBe(201);
+  const left = { ...mailbox, auth: { user: "help@example.org" }, answer };
+  expect((await ask(left)).body.secrets).toMatchObject({ pass: true, modelKey: true });
+  const refused = async (changes: object) => {
+    const { status, body } = await ask({ ...left, ...changes });
+    return [status, ...body.errors.map((error: { path: string; code: string }) => `${error.code} ${error.path}`)];
+  };
+  expect(await refused({ host: "evil.example" })).toEqual([400, "secret_required /auth/pass"]);
+  expect(await refused({ security: "none", port: 993 })).toEqual([400, "secret_required /auth/pass"]);
+  expect(await refused({ answer: { ...answer, model: { ...model, url: "https://evil.example/v1" } } })).toEqual([
+    400,
+    "secret_required /answer/model/key",
+  ]);
+  const { body } = await api.ask("GET", "/v1/mailboxes/moves", { key });
+  expect([body.host, body.answer.model.url]).toEqual([mailbox.host, model.url]);
+  expect((await ask({ ...left, host: "new.example", auth: mailbox.auth })).status).toBe(200);
+});
+
 const wrong: readonly (readonly [string, object, string])[] = [
   ["an authority that is no certificate", { caPem: "my authority" }, "/caPem"],
   ["no answer for the role", { answer: undefined }, "/answer"],

@@ -102,6 +102,20 @@ describe("accounts", () => {
     expect((await running.ask("GET", "/v1/accounts/login", { key })).body).toEqual(cleared.body);
   });
 
+  test("a stored login goes to no other next hop and no other issuer: it is asked for again", async () => {
+    await put("moves", { ...account, auth: { user: "u", pass: "hunter2" } });
+    const moved = await put("moves", { ...account, host: "evil.test", auth: { user: "u" } });
+    expect([moved.status, moved.body.errors]).toMatchObject([400, [{ path: "/auth/pass", code: "secret_required" }]]);
+    expect((await running.ask("GET", "/v1/accounts/moves", { key })).body.host).toBe(account.host);
+    const oauth2 = { user: "u", tokenUrl: "https://id.peer.test/", clientId: "c" };
+    await put("moves", { ...account, auth: { oauth2: { ...oauth2, clientSecret: "s", refreshToken: "r" } } });
+    const other = await put("moves", { ...account, auth: { oauth2: { ...oauth2, tokenUrl: "https://evil.test/" } } });
+    expect(other.body.errors).toMatchObject([
+      { path: "/auth/oauth2/clientSecret", code: "secret_required" },
+      { path: "/auth/oauth2/refreshToken", code: "secret_required" },
+    ]);
+  });
+
   test("everything that can be set comes back as it was set", async () => {
     const settings = {
       host: "smtp.peer.test",

@@ -91,7 +91,7 @@ export const fieldCodes = {
   not_after: "The time must be after another one.",
   bad_dkim_key: "The private key cannot sign.",
   unknown_account: "There is no such account.",
-  secret_required: "The field needs a secret that is neither given nor stored.",
+  secret_required: "The field needs a secret that is neither given nor stored, or that is stored for another place.",
 } as const;
 
 export interface FieldError {

@@ -290,7 +290,7 @@ create index questions_open on mailfleet.questions (kind, asked_at) where worker
 -- Access tokens, one per credential for the whole fleet.
 create table mailfleet.access_tokens (
   tenant_id text not null references mailfleet.tenants on delete cascade,
-  -- How mailboxes log in, without their secrets: several may share a credential.
+  -- How and where mailboxes or accounts log in, without their secrets: several may share a credential.
   credential jsonb not null,
   token bytea,
   token_key_id text,

@@ -10,6 +10,7 @@ import { verification } from "../schemas/operations.ts";
 import { given, pageOf, paging, showPage } from "../schemas/paging.ts";
 import { id } from "../schemas/primitives.ts";
 import { problemResponse } from "../schemas/problem.ts";
+import { secretsRequired } from "../secret-fields.ts";
 import { actorOf, type Server, tenantIdOf } from "../server.ts";
 import { invalidRequest } from "../validation.ts";
 
@@ -28,7 +29,8 @@ export function accountRoutes(app: Server, { store, verifyNextHop, wake }: ApiDe
       schema: {
         tags,
         summary: "Make or replace an account",
-        description: "The first one is the tenant's default. Secrets that are left out are kept; null clears them.",
+        description:
+          "The first one is the tenant's default. Secrets that are left out are kept, unless they would go to another server; null clears them.",
         params,
         body: accountInput,
         response: { 200: account, 201: account, default: problemResponse },
@@ -41,6 +43,7 @@ export function accountRoutes(app: Server, { store, verifyNextHop, wake }: ApiDe
       const put = await store.accounts.put(tenantId, request.params.id, settings, secrets);
       if (put.kind === "tenant_not_found") throw new ProblemError("tenant_not_found");
       if (put.kind === "refused") throw new ProblemError("too_many_accounts", put.detail);
+      if (put.kind === "secrets_required") throw secretsRequired(put.names);
       await store.commandLog.add({
         actor: actorOf(request),
         tenantId,

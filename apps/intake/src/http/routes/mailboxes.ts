@@ -25,6 +25,7 @@ import {
 import { given, pageOf, paging, showPage } from "../schemas/paging.ts";
 import { id } from "../schemas/primitives.ts";
 import { problemResponse } from "../schemas/problem.ts";
+import { secretFields, secretsRequired } from "../secret-fields.ts";
 import { actorOf, type Server, tenantIdOf } from "../server.ts";
 import { checkUsable } from "../usable-mailbox.ts";
 import { invalidRequest } from "../validation.ts";
@@ -67,7 +68,7 @@ export function mailboxRoutes(app: Server, { store, operator, now }: ApiDeps): v
         tags,
         summary: "Make or replace a mailbox",
         description:
-          "It is followed from now on, or from `startAt`; one whose host, user or folder changes begins anew so. Secrets that are left out are kept; null clears them. A replaced mailbox is tried at once, even where its login was refused before.",
+          "It is followed from now on, or from `startAt`; one whose host, user or folder changes begins anew so. Secrets that are left out are kept, unless they would go to another place; null clears them. A replaced mailbox is tried at once, even where its login was refused before.",
         params,
         body: mailboxInput,
         response: { 200: mailbox, 201: mailbox, default: problemResponse },
@@ -82,6 +83,7 @@ export function mailboxRoutes(app: Server, { store, operator, now }: ApiDeps): v
       const put = await store.mailboxes.put(tenantId, request.params.id, settings, secrets);
       if (put.kind === "tenant_not_found") throw new ProblemError("tenant_not_found");
       if (put.kind === "refused") throw new ProblemError(put.code, put.detail);
+      if (put.kind === "secrets_required") throw secretsRequired(put.names);
       await log(actorOf(request), tenantId, "mailbox.put", request.params.id);
       return reply.code(put.created ? 201 : 200).send(showMailbox(put.mailbox));
     },
@@ -246,12 +248,12 @@ async function checkSecrets(
   stored: () => Promise<Mailbox | undefined>,
 ): Promise<void> {
   const needed = [
-    ...(auth.kind === "password" ? [["pass", "/auth/pass"] as const] : []),
+    ...(auth.kind === "password" ? [["pass", secretFields.pass] as const] : []),
     ...(auth.kind === "oauth2" && auth.grant === "refresh_token"
-      ? [["refreshToken", "/auth/oauth2/refreshToken"] as const]
+      ? [["refreshToken", secretFields.refreshToken] as const]
       : []),
     ...(auth.kind === "oauth2" && auth.grant === "client_credentials"
-      ? [["clientSecret", "/auth/oauth2/clientSecret"] as const]
+      ? [["clientSecret", secretFields.clientSecret] as const]
       : []),
     ...(answer?.answerer.kind === "webhook" ? [["webhookSecret", "/answer/webhook/secret"] as const] : []),
     ...(answer?.answerer.kind !== "webhook" && answer?.escalate?.url !== undefined
