@@ -119,8 +119,9 @@ async function recordReport(
   const { tenantId, inboundUid } = inHand.ticket;
   const end = { state: "skipped", ...told } as const;
   const isForReports = inHand.mailbox.settings.role === "bounces";
+  const arrived = { tenantId, inboundUid, isForReports, report };
   const ended = await deps.store.answering.end(inHand.ticket, end, async (tx) => {
-    const recorded = await deps.store.deliveryReports.record(tx, { tenantId, inboundUid, report });
+    const recorded = await deps.store.deliveryReports.record(tx, arrived);
     if (recorded.kind === "unmatched") return undefined;
     const about = `${report.kind} for ${recorded.deliveryUid}: ${recorded.effect}`;
     return { reason: isForReports ? "bounce_recorded" : told.reason, detail: about };

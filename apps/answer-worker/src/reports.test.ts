@@ -35,7 +35,7 @@ async function delivery(tenantId: string): Promise<{ readonly uid: string; reado
   return { uid, verp: verpAddress(uid, "bounces.acme.test", rig.store.signers[0] as Sign) };
 }
 
-const bounceTo = (verp: string) =>
+const bounceTo = (verp: string, returned: readonly string[] = []) =>
   [
     "Return-Path: <>",
     "From: MAILER-DAEMON@mx.peer.test",
@@ -56,6 +56,7 @@ const bounceTo = (verp: string) =>
     "Action: failed",
     "Status: 5.1.1",
     "Diagnostic-Code: smtp; 550 5.1.1 user unknown",
+    ...returned,
     "--b--",
     "",
   ].join("\r\n");
@@ -90,6 +91,25 @@ test("in a mailbox that answers a report is recorded whoever may write to it, an
     answer: null,
   });
   expect((await rig.store.deliveries.get("answers", uid))?.reports).toHaveLength(1);
+});
+
+test("what a stranger makes up of a Message-ID and a recipient suppresses nobody where it is answered", async () => {
+  const returned = ["--b", "Content-Type: text/rfc822-headers", "", "Message-ID: <1@acme.test>", ""];
+  for (const [tenantId, settings, effect] of [
+    ["stranger", {}, "noted"],
+    ["reports", { role: "bounces" }, "suppressed"],
+  ] as const) {
+    const mailbox = await rig.mailbox(tenantId, { settings });
+    const { uid } = await delivery(tenantId);
+    const sent = "update mailfleet.deliveries set state = 'sent', ended_at = now() where uid = $1";
+    await rig.store.db.query(sent, [uid]);
+    const report = await mailbox.arrive(bounceTo("us@acme.test", returned));
+    await rig.answerAll();
+    const story = await rig.story(tenantId, report);
+    expect(story).toMatchObject({ state: "skipped", detail: `delivery_status for ${uid}: ${effect}` });
+    const suppression = await rig.store.suppressions.get(tenantId, "ann@peer.test");
+    expect(suppression === undefined).toBe(effect === "noted");
+  }
 });
 
 test("a person who passes a bounce on is answered, and it counts for nothing", async () => {

@@ -45,8 +45,15 @@ const complaint = (traces: Partial<Report>, feedbackType = "abuse"): Report =>
     ...traces,
   }) as Report;
 
-const record = (tenantId: string, report: Report, inboundUid = newId()) =>
-  rig.store.db.transaction((tx) => rig.store.deliveryReports.record(tx, { tenantId, inboundUid, report }));
+const recordIn = (isForReports: boolean, tenantId: string, report: Report, inboundUid = newId()) =>
+  rig.store.db.transaction((tx) =>
+    rig.store.deliveryReports.record(tx, { tenantId, inboundUid, isForReports, report }),
+  );
+const record = (tenantId: string, report: Report, inboundUid?: string) => recordIn(true, tenantId, report, inboundUid);
+const ageByADay = (tenantId: string) =>
+  rig.store.db.query("update mailfleet.delivery_reports set at = at - interval '1 day' where tenant_id = $1", [
+    tenantId,
+  ]);
 const suppressionOf = (tenantId: string, address = "ann@example.org") => rig.store.suppressions.get(tenantId, address);
 const reportsOn = async (tenantId: string, uid: string) => (await rig.store.deliveries.get(tenantId, uid))?.reports;
 
@@ -135,15 +142,38 @@ test("one report may be about several deliveries", async () => {
   expect(await suppressionOf("several", "bob@example.org")).toBeUndefined();
 });
 
-test("where reverse-paths are signed, a bounce without a signature is noted and nothing more", async () => {
-  await rig.account("verp", "main", { bounces: { mode: "verp", domain: "bounces.example.com" } });
-  const uid = await sent("verp");
-  await rig.account("verp", "main", { bounces: { mode: "verp", domain: "bounces.example.com" } });
-  expect(await record("verp", bounce({ messageIds: ["<1@example.com>"] }, hard))).toMatchObject({
-    deliveryUid: uid,
-    effect: "noted",
-  });
-  expect(await suppressionOf("verp")).toBeUndefined();
+const unsigned = { messageIds: ["<1@example.com>"] };
+const verp = { bounces: { mode: "verp", domain: "bounces.example.com" } } as const;
+const gone = async () => {
+  await rig.store.db.query("delete from mailfleet.accounts where tenant_id = 'gone'");
+};
+
+test.each([
+  ["where reverse-paths are signed", "verp", true, (tenant: string) => rig.account(tenant, "main", verp)],
+  ["in a mailbox that answers", "answers", false, () => undefined],
+  ["once its account is gone", "gone", true, gone],
+])(
+  "%s, a report without a signature is noted, and never adds up to more",
+  async (_where, tenant, isForReports, then) => {
+    const uid = await sent(tenant);
+    await then(tenant);
+    for (let day = 0; day <= softBounceLimits.toleratedDays; day++) {
+      for (const report of [bounce(unsigned, hard), bounce(unsigned, soft), complaint(unsigned)]) {
+        expect(await recordIn(isForReports, tenant, report)).toMatchObject({ deliveryUid: uid, effect: "noted" });
+      }
+      await ageByADay(tenant);
+    }
+    expect(await suppressionOf(tenant)).toBeUndefined();
+    // What it is worth with a signature is the same everywhere.
+    const signed = complaint({ ...unsigned, reversePaths: [verpOf(uid)] });
+    expect(await recordIn(isForReports, tenant, signed)).toMatchObject({ deliveryUid: uid, effect: "suppressed" });
+  },
+);
+
+test("where nothing is signed, what comes into a mailbox for reports counts without", async () => {
+  await sent("plain");
+  expect(await record("plain", bounce(unsigned, hard))).toMatchObject({ effect: "suppressed" });
+  expect(await suppressionOf("plain")).toMatchObject({ reason: "hard_bounce" });
 });
 
 test("what a fellow recipient could have invented is only counted", async () => {
@@ -163,12 +193,10 @@ test("what a fellow recipient could have invented is only counted", async () => 
 test("soft bounces count once a day, and suppress on more days than are tolerated", async () => {
   const uid = await sent("soft");
   const report = bounce({ reversePaths: [verpOf(uid)] }, soft);
-  const ageByADay = () =>
-    rig.store.db.query("update mailfleet.delivery_reports set at = at - interval '1 day' where tenant_id = 'soft'");
   for (let day = 0; day < softBounceLimits.toleratedDays; day++) {
     for (let n = 0; n < 3; n++) expect(await record("soft", report)).toMatchObject({ effect: "counted" });
     expect(await suppressionOf("soft")).toBeUndefined();
-    await ageByADay();
+    await ageByADay("soft");
   }
   expect(await record("soft", report)).toMatchObject({ effect: "suppressed" });
   expect(await suppressionOf("soft")).toMatchObject({ reason: "soft_bounces" });

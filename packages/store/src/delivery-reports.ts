@@ -41,16 +41,21 @@ export type RecordedReport =
   | ({ readonly kind: "matched"; readonly all: readonly RecordedEffect[] } & RecordedEffect)
   | { readonly kind: "unmatched" };
 
+export interface ArrivedReport {
+  readonly tenantId: string;
+  readonly inboundUid: string;
+  /** Whether it came into a mailbox for reports. Into another one anybody writes, and only what is signed counts there. */
+  readonly isForReports: boolean;
+  readonly report: Report;
+}
+
 export interface DeliveryReports {
   /**
    * Records what an inbound message of a tenant reports, in the caller's transaction, with the delivery that it is
    * about; a hard bounce or a complaint suppresses the recipient, and soft bounces are counted. The same message again
    * changes nothing. Locks the tenant's row, so it comes last in a transaction.
    */
-  record(
-    tx: Tx,
-    report: { readonly tenantId: string; readonly inboundUid: string; readonly report: Report },
-  ): Promise<RecordedReport>;
+  record(tx: Tx, arrived: ArrivedReport): Promise<RecordedReport>;
 }
 
 /**
@@ -61,10 +66,10 @@ export const softBounceLimits = { toleratedDays: 4, windowDays: 30 } as const;
 
 export function openDeliveryReports(signers: readonly Sign[]): DeliveryReports {
   return {
-    async record(tx, { tenantId, inboundUid, report }) {
+    async record(tx, arrived) {
       const all: RecordedEffect[] = [];
-      for (const delivery of await findReported(tx, tenantId, report, signers)) {
-        all.push({ deliveryUid: delivery.uid, effect: await recordOne(tx, tenantId, inboundUid, report, delivery) });
+      for (const delivery of await findReported(tx, arrived.tenantId, arrived.report, signers)) {
+        all.push({ deliveryUid: delivery.uid, effect: await recordOne(tx, arrived, delivery) });
       }
       const [first] = all.toSorted((a, b) => reach.indexOf(a.effect) - reach.indexOf(b.effect));
       return first ? { kind: "matched", ...first, all } : { kind: "unmatched" };
@@ -83,16 +88,11 @@ interface Finding {
   readonly recipient?: string | undefined;
 }
 
-async function recordOne(
-  tx: Tx,
-  tenantId: string,
-  inboundUid: string,
-  report: Report,
-  delivery: ReportedDelivery,
-): Promise<ReportEffect> {
-  const finding = findingOf(report, delivery);
+async function recordOne(tx: Tx, arrived: ArrivedReport, delivery: ReportedDelivery): Promise<ReportEffect> {
+  const { tenantId, inboundUid } = arrived;
+  const finding = findingOf(arrived.report, delivery);
   await tx.query("select from mailfleet.tenants where id = $1 for no key update", [tenantId]);
-  const effect = await effectOf(tx, tenantId, finding, delivery);
+  const effect = await effectOf(tx, arrived, finding, delivery);
   const made = await tx.query(
     `insert into mailfleet.delivery_reports
        (tenant_id, delivery_uid, inbound_uid, kind, hard, status, diagnostic, recipient, recipient_key, evidence, effect)
@@ -129,17 +129,18 @@ async function earlierEffect(tx: Tx, tenantId: string, inboundUid: string, uid: 
 }
 
 /**
- * Bounces of a VERP account come back to its signed reverse-paths: one that lacks a signature is somebody's invention.
- * What a fellow recipient could have invented is at most counted.
+ * A Message-ID and a recipient are known to everybody in a thread. So what has no signature counts only where there is
+ * none to be had: its account signs no reverse-paths. What a fellow recipient could have invented is then at most counted.
  */
 async function effectOf(
   tx: Tx,
-  tenantId: string,
+  { tenantId, isForReports }: ArrivedReport,
   { kind, hard }: Finding,
   { evidence, isNamed, isShared, recipientKey }: ReportedDelivery,
 ): Promise<ReportEffect> {
   const isSigned = evidence === "signed";
-  if (kind !== "complaint" && (kind !== "bounce" || (isNamed && !isSigned))) return "noted";
+  const isBelieved = isSigned || (isForReports && !isNamed);
+  if (!isBelieved || (kind !== "complaint" && kind !== "bounce")) return "noted";
   if ((hard || kind === "complaint") && (isSigned || !isShared)) return "suppressed";
   return (await countedDays(tx, tenantId, recipientKey)) > softBounceLimits.toleratedDays ? "suppressed" : "counted";
 }

@@ -10,7 +10,10 @@ export interface ReportedDelivery {
   /** The comparison key of its recipient. */
   readonly recipientKey: string;
   readonly evidence: Evidence;
-  /** Whether all its bounces ought to come with a signed name, as its account's reverse-paths have one. */
+  /**
+   * Whether its reports ought to come with a signed name, as its account's reverse-paths have one. An account that is gone
+   * may have been such a one. A signed envelope id asks for nothing: relays that do not know DSN lose it.
+   */
   readonly isNamed: boolean;
   /** Whether others got the same message, and so know as well as its recipient what its reports would say. */
   readonly isShared: boolean;
@@ -32,7 +35,7 @@ interface Row {
   readonly isShared: boolean;
 }
 
-const whatIsKnown = `coalesce(a.settings->'bounces'->>'mode' = 'verp', false) as "isNamed",
+const whatIsKnown = `a.uid is null or coalesce(a.settings->'bounces'->>'mode' = 'verp', false) as "isNamed",
   exists (select from mailfleet.deliveries o where o.message_uid = d.message_uid and o.position <> d.position) as "isShared"`;
 
 /**

@@ -35,7 +35,7 @@ async function fill(tenant: string): Promise<void> {
   const reversePaths = [verpAddress(dead as string, "example.org", store.signers[0] as Sign)];
   const report = { kind: "auto_reply", format: "auto_reply", messageIds: [], reversePaths } as const;
   await store.db.transaction((tx) =>
-    store.deliveryReports.record(tx, { tenantId: tenant, inboundUid: newId(), report }),
+    store.deliveryReports.record(tx, { tenantId: tenant, inboundUid: newId(), isForReports: true, report }),
   );
 }
 

@@ -86,10 +86,13 @@ const bounceOf = (
     "",
   ].join("\r\n");
 
-const complaintOf = ({ recipient, reversePath, messageId }: Sent) =>
+const complaintOf = (
+  { recipient, reversePath, messageId }: Sent,
+  { to = reversePath, mailFrom = reversePath, returnPath = reversePath } = {},
+) =>
   [
     "From: <complaints@provider.test>",
-    `To: ${reversePath}`,
+    `To: ${to}`,
     "Subject: FW: hello",
     `Message-ID: <${Math.random()}@provider.test>`,
     "MIME-Version: 1.0",
@@ -105,11 +108,12 @@ const complaintOf = ({ recipient, reversePath, messageId }: Sent) =>
     "Feedback-Type: abuse",
     "User-Agent: Provider/1.0",
     "Version: 1",
-    `Original-Mail-From: <${reversePath}>`,
+    `Original-Mail-From: <${mailFrom}>`,
     `Original-Rcpt-To: <${recipient}>`,
     "--b",
     "Content-Type: message/rfc822",
     "",
+    `Return-Path: <${returnPath}>`,
     "From: news@acme.test",
     `Message-ID: ${messageId}`,
     "",
@@ -153,6 +157,16 @@ test("a complaint suppresses who complained", async () => {
   expect((await fleet.ask("GET", `/v1/suppressions/${letter.recipient}`, "acme")).body).toMatchObject({
     reason: "complaint",
   });
+});
+
+test("a complaint is believed for the signed reverse-path of the mail that it quotes, and not without one", async () => {
+  const letter = await sent("acme", "calm@recipient.test");
+  const redacted = { to: "abuse@acme.test", mailFrom: "redacted@acme.test" };
+  const forged = complaintOf(letter, { ...redacted, returnPath: "news@acme.test" });
+  expect(await reported("acme", forged)).toMatchObject({ reason: "bounce_recorded" });
+  expect(await isSuppressed("acme", letter.recipient)).toBe(false);
+  await reported("acme", complaintOf(letter, redacted));
+  expect(await isSuppressed("acme", letter.recipient)).toBe(true);
 });
 
 test("a soft bounce is counted, once a day however many come, and suppresses nobody", async () => {

@@ -35,7 +35,7 @@ test("a delivery's page shows what came in about it, to its tenant alone", async
   const inbound = newId();
   const report = bounceOf(delivery, "bob@peer.test");
   const recorded = await running.store.db.transaction((tx) =>
-    running.store.deliveryReports.record(tx, { tenantId: "acme", inboundUid: inbound, report }),
+    running.store.deliveryReports.record(tx, { tenantId: "acme", inboundUid: inbound, isForReports: true, report }),
   );
   expect(recorded).toMatchObject({ kind: "matched", deliveryUid: delivery, effect: "suppressed" });
 
