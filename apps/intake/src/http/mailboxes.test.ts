@@ -73,7 +73,7 @@ test("the secret that signs the call to a person leaves the webhook's as it is, 
 
 test("no stored secret goes to another place: it is asked for again, and nothing is changed", async () => {
   const model = { url: "https://m.example/v1", model: "m", systemPrompt: "help" };
-  const answer = { from: "help@example.org", model };
+  const answer = { from: "help@example.org", requireAuthentication: false, model };
   const ask = (body: object) => api.ask("PUT", "/v1/mailboxes/moves", { key, body });
   expect((await ask({ ...mailbox, answer: { ...answer, model: { ...model, key: "k" } } })).status).toBe(201);
   const left = { ...mailbox, auth: { user: "help@example.org" }, answer };
