@@ -83,7 +83,7 @@ test("no stored secret goes to another place: it is asked for again, and nothing
     return [status, ...body.errors.map((error: { path: string; code: string }) => `${error.code} ${error.path}`)];
   };
   expect(await refused({ host: "evil.example" })).toEqual([400, "secret_required /auth/pass"]);
-  expect(await refused({ security: "none", port: 993 })).toEqual([400, "secret_required /auth/pass"]);
+  expect(await refused({ security: "none", port: 993, allowClearTextAuth: true })).toEqual([400, "secret_required /auth/pass"]);
   expect(await refused({ answer: { ...answer, model: { ...model, url: "https://evil.example/v1" } } })).toEqual([
     400,
     "secret_required /answer/model/key",
