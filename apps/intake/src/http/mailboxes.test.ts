@@ -74,7 +74,7 @@ test("the secret that signs the call to a person leaves the webhook's as it is, 
 test("no stored secret goes to another place: it is asked for again, and nothing is changed", async () => {
   const model = { url: "https://m.example/v1", model: "m", systemPrompt: "help" };
   const answer = { from: "help@example.org", requireAuthentication: false, model };
-  const ask = (body: object) => api.ask("PUT", "/v1/mailboxes/moves", { key, body });
+  const ask = (body: object) => api.ask("PUT", "/v1/mailboxes/moves", { key, body: { ...body, folder: "Moves" } });
   expect((await ask({ ...mailbox, answer: { ...answer, model: { ...model, key: "k" } } })).status).toBe(201);
   const left = { ...mailbox, auth: { user: "help@example.org" }, answer };
   expect((await ask(left)).body.secrets).toMatchObject({ pass: true, modelKey: true });
@@ -83,7 +83,10 @@ test("no stored secret goes to another place: it is asked for again, and nothing
     return [status, ...body.errors.map((error: { path: string; code: string }) => `${error.code} ${error.path}`)];
   };
   expect(await refused({ host: "evil.example" })).toEqual([400, "secret_required /auth/pass"]);
-  expect(await refused({ security: "none", port: 993, allowClearTextAuth: true })).toEqual([400, "secret_required /auth/pass"]);
+  expect(await refused({ security: "none", port: 993, allowClearTextAuth: true })).toEqual([
+    400,
+    "secret_required /auth/pass",
+  ]);
   expect(await refused({ answer: { ...answer, model: { ...model, url: "https://evil.example/v1" } } })).toEqual([
     400,
     "secret_required /answer/model/key",
