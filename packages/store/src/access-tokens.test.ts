@@ -63,7 +63,8 @@ test("a mailbox that logs in alike at another server, or with less protection, i
     { allowClearTextAuth: true },
     { allowInvalidCertificate: true },
   ]) {
-    const put = await mailboxes.put("acme", "like-it", { ...settings, ...changes } as MailboxSettings, {
+    const likeIt = { ...settings, folder: "like-it", ...changes } as MailboxSettings;
+    const put = await mailboxes.put("acme", "like-it", likeIt, {
       refreshToken: "made up",
       clientSecret: "s",
     });
