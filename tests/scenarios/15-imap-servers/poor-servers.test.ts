@@ -177,6 +177,7 @@ test("a server whose UIDNEXT and counts are wrong, or absent, loses and doubles 
   }
   const all = await storiesIn(fleet, "acme", "liar", 4);
   expect(all.map(({ state }) => state)).toEqual(Array(4).fill("answered"));
+  await until("each answer is there", () => [...all.keys()].every((n) => answersTo(`lie ${n}`) > 0));
   for (const n of all.keys()) expect(answersTo(`lie ${n}`)).toBe(1);
 });
 
