@@ -118,10 +118,6 @@ export async function answerIn(tx: Tx, ticket: Ticket, answer: Answer): Promise<
   return { kind: "answered", ...(accepted && { messageUid: accepted.uid, accountUid: accepted.accountUid }) };
 }
 
-/** Of `mailboxes m` and `tenants t`: whether nothing of theirs is to be answered now. */
-export const isClosed = `(t.state <> 'active' or m.answering_stopped
-  or exists (select from mailfleet.answering_stops s where s.tenant_id in ('', t.id)))`;
-
 /** Whether anything may leave a mailbox: its kill switches, and its tenant's state; with a lock, until the transaction ends. */
 export async function gateOf(
   sql: Sql,

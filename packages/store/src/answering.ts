@@ -4,7 +4,6 @@ import {
   acceptOne,
   answerIn,
   gateOf,
-  isClosed,
   type LimitedAnswer,
   type LimitReached,
   limitReached,
@@ -19,6 +18,7 @@ import type { BlobStore } from "./blob.ts";
 import { type ContentRow, contentOf, readWhole } from "./content.ts";
 import type { Database, Tx } from "./database.ts";
 import { type MailboxAction, requestActions } from "./mailbox-actions.ts";
+import { isClosed } from "./stopped-by.ts";
 import { setNewAside } from "./stopped-tickets.ts";
 import type { Submission } from "./submission.ts";
 import {

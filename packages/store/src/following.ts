@@ -1,5 +1,6 @@
 import type { Database, Sql } from "./database.ts";
 import type { MailboxState } from "./mailboxes.ts";
+import { isClosed } from "./stopped-by.ts";
 
 /** The right to write about a mailbox: the worker that owns its shard, under the fence that it got with it. */
 export interface Ownership {
@@ -183,8 +184,7 @@ export function openFollowing(db: Database): Following {
 
     async backlog() {
       const rows = await db.query<{ tenant_id: string; n: number; workable: number }>(
-        `select a.tenant_id, count(*) as n, count(*) filter (where t.state = 'active' and not m.answering_stopped and not exists (
-             select from mailfleet.answering_stops s where s.tenant_id in ('', a.tenant_id))) as workable
+        `select a.tenant_id, count(*) as n, count(*) filter (where not ${isClosed}) as workable
          from (
            -- One index for each: what waits for a person is more than all of these, and is not looked at.
            select tenant_id, mailbox_uid from mailfleet.answering where state = 'ready' and due_at <= now()

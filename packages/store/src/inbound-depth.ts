@@ -1,5 +1,6 @@
 import type { Database, Sql } from "./database.ts";
 import type { MailboxState } from "./mailboxes.ts";
+import { isClosed } from "./stopped-by.ts";
 
 /** What waits for its answer, and how mailboxes are; of one tenant or of all. */
 export interface InboundDepth {
@@ -33,8 +34,7 @@ export async function readInboundDepth(sql: Sql, tenantId?: string): Promise<Inb
           select state, count(*) as n from mailfleet.mailbox_positions where ($1::text is null or tenant_id = $1) group by state
         ) p) as mailboxes
      from (
-       select a.*, m.answering_stopped or t.state <> 'active'
-         or exists (select from mailfleet.answering_stops s where s.tenant_id in ('', a.tenant_id)) as is_stopped
+       select a.*, ${isClosed} as is_stopped
        from mailfleet.answering a
        join mailfleet.mailboxes m on m.uid = a.mailbox_uid join mailfleet.tenants t on t.id = a.tenant_id
        where ($1::text is null or a.tenant_id = $1)
@@ -66,10 +66,8 @@ export function openInboundScale(db: Database): InboundScale {
     answers: () =>
       count(
         `select count(*) as n from mailfleet.answering a
-         join mailfleet.tenants t on t.id = a.tenant_id and t.state = 'active'
-         join mailfleet.mailboxes m on m.uid = a.mailbox_uid and not m.answering_stopped
-         where (a.state = 'claimed' or (a.state = 'ready' and a.due_at <= now()))
-           and not exists (select from mailfleet.answering_stops s where s.tenant_id in ('', a.tenant_id))`,
+         join mailfleet.tenants t on t.id = a.tenant_id join mailfleet.mailboxes m on m.uid = a.mailbox_uid
+         where (a.state = 'claimed' or (a.state = 'ready' and a.due_at <= now())) and not ${isClosed}`,
       ),
     mailboxes: () =>
       count("select count(*) as n from mailfleet.mailbox_positions where state not in ('paused', 'suspended')"),

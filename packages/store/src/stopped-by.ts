@@ -9,3 +9,7 @@ export const stoppedByTenant = (tenant: string): string =>
 
 /** Likewise of `mailboxes m`. */
 export const stoppedByMailbox = `coalesce(${stoppedByTenant("m.tenant_id")}, case when m.answering_stopped then 'mailbox' end)`;
+
+/** Of `mailboxes m` and `tenants t`: whether nothing of theirs is to be answered now, for a switch or a suspension. */
+export const isClosed = `(t.state <> 'active' or m.answering_stopped
+  or exists (select from mailfleet.answering_stops s where s.tenant_id in ('', t.id)))`;
